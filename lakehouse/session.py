@@ -1,0 +1,90 @@
+"""The only place that builds a SparkSession."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lakehouse.errors import EnvironmentFailed
+from lakehouse.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+CATALOG = "lake"
+
+
+def spark_conf(settings: Settings, jars: list[Path]) -> dict[str, str]:
+    """Every Spark setting that Carelake relies on, each with a reason where it isn't plain."""
+    cores = settings.cores or os.cpu_count() or 2
+    catalog = f"spark.sql.catalog.{CATALOG}"
+    return {
+        "spark.master": f"local[{cores}]",
+        "spark.app.name": "carelake",
+        "spark.jars": ",".join(str(jar) for jar in jars),
+        "spark.driver.memory": settings.driver_memory,
+        "spark.driver.host": "127.0.0.1",  # loopback only, whatever the machine's name resolves to
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.ui.enabled": "false",  # its pages show SQL literals to anyone on the machine
+        "spark.local.dir": str(settings.root / "tmp"),
+        "spark.sql.warehouse.dir": str(settings.root / "tmp" / "spark-warehouse"),
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+        catalog: "org.apache.iceberg.spark.SparkCatalog",
+        f"{catalog}.type": "jdbc",
+        f"{catalog}.uri": f"jdbc:sqlite:{settings.catalog_db}?busy_timeout=60000",
+        f"{catalog}.jdbc.schema-version": "V1",  # V0 tables are invisible to PyIceberg's views of the catalog
+        f"{catalog}.warehouse": str(settings.warehouse),
+        f"{catalog}.cache-enabled": "false",  # a cached table hides what another session has just committed
+        "spark.sql.shuffle.partitions": str(cores * 2),
+        "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",  # fewer, larger files
+        "spark.sql.adaptive.advisoryPartitionSizeInBytes": "64m",
+        "spark.sql.autoBroadcastJoinThreshold": "32m",
+        "spark.sql.parquet.compression.codec": "zstd",
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "0",  # batches are bounded by bytes where they are made
+        "spark.python.worker.reuse": "true",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.log.level": "ERROR",
+        "spark.driver.extraJavaOptions": "-XX:+UseParallelGC -Dderby.system.home=" + str(settings.root / "tmp"),
+        "spark.sql.maxPlanStringLength": "1000",
+    }
+
+
+def build_session(
+    settings: Settings, java_home: Path, jars: list[Path], extra: Mapping[str, str] | None = None
+) -> "SparkSession":
+    """Start Spark, or join the session that runs in this process.
+
+    Raises EnvironmentFailed when the folder of the lake cannot be written or the JVM does not start.
+    """
+    from pyspark.errors import PySparkRuntimeError
+    from pyspark.sql import SparkSession
+
+    for folder in (settings.warehouse, settings.root / "tmp"):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise EnvironmentFailed(
+                f"The lake's folder {folder} can't be made ({error.strerror}); set LAKE_HOME to a folder you can write."
+            ) from error
+    os.environ["JAVA_HOME"] = str(java_home)
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    builder = SparkSession.builder
+    for key, value in {**spark_conf(settings, jars), **(extra or {})}.items():
+        builder = builder.config(key, value)
+    try:
+        session = builder.getOrCreate()
+    except (PySparkRuntimeError, OSError) as error:
+        raise EnvironmentFailed(f"Spark did not start with the Java in {java_home}; try `lake doctor`.") from error
+    session.sparkContext.setLogLevel("ERROR")
+    return session
+
+
+def open_session(settings: Settings) -> "SparkSession":
+    """Start Spark with the Java and the jars of this machine, fetching the jars once."""
+    from lakehouse.jars import ensure_jars
+    from lakehouse.java import find_java
+
+    return build_session(
+        settings, find_java().home, ensure_jars("spark", settings.cache_dir / "jars", settings.maven_url)
+    )

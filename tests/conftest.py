@@ -1,0 +1,53 @@
+"""One real Spark session for the whole test run, each worker with a lake of its own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lakehouse.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of a lake in a temporary folder; jars come from the usual cache so that they're fetched once."""
+    defaults = Settings()
+    return Settings(
+        home=tmp_path_factory.mktemp("lake"),
+        cache=defaults.cache_dir,
+        cores=2,
+        driver_memory="2g",
+        as_of="2026-01-15",
+        parallel_jobs=2,
+    )
+
+
+@pytest.fixture(scope="session")
+def spark(settings: Settings) -> "Iterator[SparkSession]":
+    """A real session with the Iceberg catalog `lake` in that folder."""
+    from lakehouse.jars import ensure_jars
+    from lakehouse.java import find_java
+    from lakehouse.session import build_session
+
+    jars = ensure_jars("spark", settings.cache_dir / "jars", settings.maven_url)
+    session = build_session(
+        settings,
+        find_java().home,
+        jars,
+        {"spark.sql.shuffle.partitions": "1", "spark.default.parallelism": "2"},
+    )
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The folder of public data sets beside the checkout; skips with a message where it is missing."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"the public data sets are not beside the checkout ({folder})")
+    return folder
