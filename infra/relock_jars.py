@@ -27,7 +27,7 @@ HEAD = "# Made by infra/relock_jars.py: do not edit by hand, except a version be
 def maven_list(text: str) -> list[Jar]:
     """Jars, without hash and size, out of what `mvn dependency:list` writes."""
     found = re.findall(r"^\s+([\w.-]+):([\w.-]+):jar:([\w.-]+):(?:compile|runtime)\b", text, re.MULTILINE)
-    return [Jar(*coordinate, sha256="", size=0) for coordinate in sorted(found)]
+    return [Jar(group, artifact, version, sha256="", size=0) for group, artifact, version in sorted(found)]
 
 
 def pinned(jar: Jar, base_url: str) -> Jar:

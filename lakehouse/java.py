@@ -18,7 +18,7 @@ _TIMEOUT_SECONDS = 60
 class JavaHome:
     """A Java that Spark may use: its folder, its full version, where it was found, and what was passed over."""
 
-    path: Path
+    home: Path
     version: str
     source: str
     refused: tuple[str, ...] = ()
@@ -26,7 +26,7 @@ class JavaHome:
     @property
     def executable(self) -> Path:
         """The `java` program."""
-        return self.path / "bin" / "java"
+        return self.home / "bin" / "java"
 
 
 def major_version(version: str) -> int | None:

@@ -39,7 +39,7 @@ def test_home_and_version_are_read_from_what_java_prints() -> None:
 def test_java_home_comes_before_the_path(tmp_path: Path) -> None:
     one, two = _fake_java(tmp_path / "one", "17.0.1"), _fake_java(tmp_path / "two", "17.0.2")
     java = find_java({"JAVA_HOME": str(one), "PATH": str(two / "bin")})
-    assert (java.path, java.version, java.refused) == (one, "17.0.1", ())
+    assert (java.home, java.version, java.refused) == (one, "17.0.1", ())
     assert java.executable == one / "bin" / "java"
 
 
@@ -47,7 +47,7 @@ def test_java_home_comes_before_the_path(tmp_path: Path) -> None:
 def test_other_versions_are_passed_over_with_a_reason(tmp_path: Path, version: str) -> None:
     wrong, right = _fake_java(tmp_path / "wrong", version), _fake_java(tmp_path / "right", "17.0.2")
     java = find_java({"JAVA_HOME": str(wrong), "PATH": str(right / "bin")})
-    assert java.path == right
+    assert java.home == right
     assert java.refused == (f"JAVA_HOME={wrong}: Java {version}, but 17 is needed",)
 
 
