@@ -1,0 +1,92 @@
+# Carelake: `make` lists what can be made. Every goal does its own set-up first.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+# Done once, and again after a change of UV_VERSION, uv.lock or pyproject.toml.
+UV_STAMP := .venv/.uv-$(UV_VERSION)
+STAMP := .venv/.synced
+# Two test processes, each with a Spark of its own: more helps only where there are more than two cores.
+WORKERS ?= 2
+PATIENTS ?=
+PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile
+CODE := catalog lakehouse spark_jobs tests infra
+
+# What a virtual environment that happens to be active says must not lead uv or pip elsewhere.
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
+export UV_PROJECT_ENVIRONMENT := .venv
+# Never a Python that uv fetches itself: the one that is there, or a message.
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: help setup demo test test-slow test-all lint format bench docs lock clean
+
+help: ## List what can be made.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Install Python packages into .venv, by the lock file.
+
+demo: $(STAMP) ## Build a small lakehouse in .lake; PATIENTS=1000 generates that many people first.
+	@$(BIN)/lake demo $(if $(PATIENTS),--patients $(PATIENTS))
+
+test: $(STAMP) ## Run the quick tests with coverage (10 minutes at most).
+	@$(PYTEST) -m "not slow" --cov --cov-report=term
+	@$(BIN)/python infra/coverage_floor.py
+
+# Exit code 5 says that no test is marked slow, which is fine.
+test-slow: $(STAMP) ## Run the tests that take minutes.
+	@$(PYTEST) -m slow || [ $$? -eq 5 ]
+
+test-all: $(STAMP) ## Run every test with coverage.
+	@$(PYTEST) --cov --cov-report=term
+	@$(BIN)/python infra/coverage_floor.py
+
+lint: $(STAMP) ## Check style, types and the direction of imports.
+	@$(BIN)/ruff check $(CODE)
+	@$(BIN)/ruff format --check $(CODE)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+format: $(STAMP) ## Put the code into its usual form.
+	@$(BIN)/ruff check --fix-only $(CODE)
+	@$(BIN)/ruff format $(CODE)
+
+bench: $(STAMP) ## Measure throughput and memory; prints a table and writes JSON.
+	@$(BIN)/python tests/bench/bench.py
+
+docs: $(STAMP) ## Write the pages of all tables again from their declarations.
+	@$(BIN)/python infra/make_docs.py
+
+lock: $(UV_STAMP) ## Resolve the Python packages again after a change of pyproject.toml.
+	@$(BIN)/uv lock
+	@$(MAKE) setup
+
+clean: ## Remove everything that was made here: .venv, .lake and caches.
+	rm -rf .venv .lake .cache build dist .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache \
+	  .import_linter_cache .hypothesis derby.log metastore_db spark-warehouse
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): uv.lock pyproject.toml $(UV_STAMP)
+	@echo "Installing the Python packages of uv.lock into .venv"
+	@$(BIN)/uv sync --frozen --quiet
+	@touch $@
+
+$(UV_STAMP):
+	@for python in python3.11 python3 python; do \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' >/dev/null 2>&1; then \
+	    "$$python" -c 'import ensurepip' >/dev/null 2>&1 || { \
+	      echo "$$python lacks the module ensurepip: install it (Debian, Ubuntu: apt install python3.11-venv)." >&2; \
+	      exit 1; }; \
+	    echo "Making .venv with $$("$$python" --version)"; \
+	    "$$python" -m venv .venv; \
+	    $(BIN)/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"; \
+	    touch $@; \
+	    exit 0; \
+	  fi; \
+	done; \
+	echo "Python 3.11 was not found as python3.11, python3 or python: install it and run make again." >&2; \
+	exit 1
