@@ -1,0 +1,1 @@
+"""Pure functions from a declaration to something an engine or a person reads; one file each."""

@@ -1,0 +1,206 @@
+"""The control database: run records, counts, quality results and the ledger of files. Small, transactional, SQL."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from lakehouse.errors import EnvironmentFailed
+from lakehouse.settings import Settings
+
+metadata = sa.MetaData()
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("run_id", sa.String, primary_key=True, comment="Sorts by time."),
+    sa.Column("job", sa.String, nullable=False),
+    sa.Column("table_name", sa.String, nullable=False, index=True),
+    sa.Column("run_key", sa.String, nullable=False, comment="Hash of job, code, declaration, inputs and clock."),
+    sa.Column(
+        "basis", sa.String, nullable=False, comment="Hash of job, code and declaration: when it moves, all is new."
+    ),
+    sa.Column("mode", sa.String, nullable=False, comment="full, incremental, or land."),
+    sa.Column("state", sa.String, nullable=False, comment="planned, published, unchanged, gate_failed, failed."),
+    sa.Column("as_of", sa.String, nullable=False, comment="The run's clock, a UTC day."),
+    sa.Column("base_snapshot_id", sa.BigInteger),
+    sa.Column("snapshot_id", sa.BigInteger, comment="What it published; null if nothing."),
+    sa.Column("live_rows", sa.BigInteger, comment="Rows that are not deleted after the publish."),
+    sa.Column("message", sa.String, nullable=False, default=""),
+    sa.Column("started_at", sa.String, nullable=False),
+    sa.Column("ended_at", sa.String),
+)
+
+run_inputs = sa.Table(
+    "run_inputs",
+    metadata,
+    sa.Column("run_id", sa.String, primary_key=True),
+    sa.Column("table_name", sa.String, primary_key=True),
+    sa.Column("snapshot_id", sa.BigInteger, comment="Null: the table was empty."),
+)
+
+run_counts = sa.Table(
+    "run_counts",
+    metadata,
+    sa.Column("run_id", sa.String, primary_key=True),
+    sa.Column("batch_id", sa.String, primary_key=True, comment="The ingestion that brought the records."),
+    sa.Column("source_file", sa.String, primary_key=True),
+    sa.Column("status", sa.String, primary_key=True, comment="What became of them."),
+    sa.Column("records", sa.BigInteger, nullable=False),
+)
+
+quality_results = sa.Table(
+    "quality_results",
+    metadata,
+    sa.Column("run_id", sa.String, primary_key=True),
+    sa.Column("check_name", sa.String, primary_key=True),
+    sa.Column("table_name", sa.String, nullable=False, index=True),
+    sa.Column("level", sa.String, nullable=False, comment="fail or warn."),
+    sa.Column("outcome", sa.String, nullable=False, comment="pass, warn, fail or error."),
+    sa.Column("value", sa.Float, comment="How many rows fail, or the measured figure."),
+    sa.Column("doc", sa.String, nullable=False),
+    sa.Column("sample_keys", sa.String, nullable=False, comment="JSON list of hashed keys of failing rows."),
+    sa.Column("checked_at", sa.String, nullable=False),
+)
+
+files = sa.Table(
+    "files",
+    metadata,
+    sa.Column("sha256", sa.String, primary_key=True),
+    sa.Column("batch_id", sa.String, primary_key=True),
+    sa.Column("path", sa.String, nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("lines", sa.BigInteger, nullable=False),
+    sa.Column("blank", sa.BigInteger, nullable=False),
+    sa.Column("landed", sa.BigInteger, nullable=False, comment="Source records in bronze."),
+    sa.Column("contained", sa.BigInteger, nullable=False, comment="Contained resources landed beside them."),
+    sa.Column("quarantined", sa.BigInteger, nullable=False),
+    sa.Column("landed_at", sa.String, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of one check: `value` is how many rows fail or the measured figure, null if it wasn't measured."""
+
+    check: str
+    level: str
+    outcome: str
+    value: float | None
+    doc: str
+    sample_keys: tuple[str, ...] = ()
+
+
+def now() -> str:
+    """This instant in UTC as ISO 8601 with microseconds."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def new_id() -> str:
+    """An id that sorts by time: `20260115T093000123456-1f2e3d4c`."""
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f") + "-" + os.urandom(4).hex()
+
+
+class Control:
+    """The control database of one lake. Every method is one transaction."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def plan(self, run: Mapping[str, Any], inputs: Mapping[str, int | None]) -> None:
+        """Write a run as planned, with the snapshots that it reads."""
+        with self._engine.begin() as db:
+            db.execute(runs.insert().values(state="planned", message="", **run))
+            if inputs:
+                rows = [{"run_id": run["run_id"], "table_name": t, "snapshot_id": s} for t, s in inputs.items()]
+                db.execute(run_inputs.insert(), rows)
+
+    def finish(
+        self,
+        run_id: str,
+        state: str,
+        *,
+        snapshot_id: int | None = None,
+        live_rows: int | None = None,
+        message: str = "",
+        counts: Iterable[Mapping[str, Any]] = (),
+        landed: Sequence[Mapping[str, Any]] = (),
+        results: Iterable[tuple[str, Outcome]] = (),
+    ) -> None:
+        """Write what became of a run, all at once; written again, it replaces what stood there."""
+        ended = now()
+        with self._engine.begin() as db:
+            db.execute(
+                runs.update()
+                .where(runs.c.run_id == run_id)
+                .values(state=state, snapshot_id=snapshot_id, live_rows=live_rows, message=message, ended_at=ended)
+            )
+            for table, rows in (
+                (run_counts, [{"run_id": run_id, **c} for c in counts]),
+                (files, list(landed)),
+                (quality_results, [_result(run_id, table, ended, o) for table, o in results]),
+            ):
+                owner = table.c.batch_id if table is files else table.c.run_id
+                db.execute(table.delete().where(owner == run_id))
+                if rows:
+                    db.execute(table.insert(), rows)
+
+    def last(self, table_name: str, *states: str) -> dict[str, Any] | None:
+        """The newest run of a table in one of these states, with its `inputs` by table name; None if there is none."""
+        query = (
+            sa.select(runs)
+            .where(runs.c.table_name == table_name, runs.c.state.in_(states))
+            .order_by(runs.c.run_id.desc())
+            .limit(1)
+        )
+        with self._engine.connect() as db:
+            row = db.execute(query).mappings().first()
+            if row is None:
+                return None
+            inputs = db.execute(sa.select(run_inputs).where(run_inputs.c.run_id == row["run_id"])).mappings()
+            return {**row, "inputs": {i["table_name"]: i["snapshot_id"] for i in inputs}}
+
+    def landed_hashes(self) -> dict[str, str]:
+        """Path of each file that was ingested, by the SHA-256 of its bytes."""
+        with self._engine.connect() as db:
+            return {r.sha256: r.path for r in db.execute(sa.select(files.c.sha256, files.c.path))}
+
+    def select(self, statement: sa.Select[Any]) -> list[dict[str, Any]]:
+        """Rows of a query, for showing."""
+        with self._engine.connect() as db:
+            return [dict(row) for row in db.execute(statement).mappings()]
+
+
+def _result(run_id: str, table: str, at: str, o: Outcome) -> dict[str, Any]:
+    return {
+        "run_id": run_id,
+        "table_name": table,
+        "check_name": o.check,
+        "level": o.level,
+        "outcome": o.outcome,
+        "value": o.value,
+        "doc": o.doc,
+        "sample_keys": json.dumps(list(o.sample_keys)),
+        "checked_at": at,
+    }
+
+
+def open_control(settings: Settings) -> Control:
+    """Open the control database, making it if need be; raises EnvironmentFailed if the folder can't be written."""
+    path: Path = settings.control_db
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 60})
+        with engine.begin() as db:
+            db.execute(sa.text("PRAGMA journal_mode=WAL"))
+        metadata.create_all(engine)
+    except (OSError, sa.exc.OperationalError) as error:
+        raise EnvironmentFailed(
+            f"The control database {path} can't be written; free the disk or set LAKE_HOME to a folder you can write."
+        ) from error
+    return Control(engine)

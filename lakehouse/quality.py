@@ -1,0 +1,125 @@
+"""Row rules and the Soda gate.
+
+Row rules are Spark SQL conditions of the declaration, applied before anything is written. The gate is a Soda scan of the
+branch, derived from the same declaration. No row ever passes through Python here: failing keys are hashed in Spark.
+"""
+
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from catalog.derive.sodacl import ScanCheck, scan_yaml
+from catalog.model import Kind, Level, Table
+from lakehouse.control import Outcome
+from lakehouse.errors import EnvironmentFailed
+from lakehouse.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, SparkSession
+
+SAMPLE_KEYS = 5
+_soda_import = threading.Lock()
+
+
+def broken_rules(table: Table, as_of: str) -> "Column":
+    """Names of the row rules (level fail) that a row breaks: array<string>, empty for a good row."""
+    from pyspark.sql import functions as F
+
+    rules = [c for c in table.checks_of(Kind.ROW) if c.level is Level.FAIL]
+    names = [F.when(~_condition(c.sql, as_of), F.lit(c.name)) for c in rules]
+    if not names:
+        return F.array().cast("array<string>")
+    return F.filter(F.array(*names), lambda name: name.isNotNull())
+
+
+def warning_counts(table: Table, as_of: str) -> "dict[str, Column]":
+    """For each row rule of level warn, an aggregate that counts the rows that break it."""
+    from pyspark.sql import functions as F
+
+    rules = [c for c in table.checks_of(Kind.ROW) if c.level is Level.WARN]
+    return {c.name: F.count(F.when(~_condition(c.sql, as_of), F.lit(1))) for c in rules}
+
+
+def warning_outcomes(table: Table, counts: Mapping[str, int]) -> list[Outcome]:
+    """The results of the warning rules from their counts."""
+    return [
+        Outcome(c.name, c.level.value, "warn" if counts[c.name] else "pass", counts[c.name], c.doc)
+        for c in table.checks_of(Kind.ROW)
+        if c.level is Level.WARN
+    ]
+
+
+def _condition(sql: str, as_of: str) -> "Column":
+    from pyspark.sql import functions as F
+
+    return F.expr(sql.replace(":as_of", f"DATE '{as_of}'"))
+
+
+def gate(
+    session: "SparkSession",
+    table: Table,
+    checks: Sequence[ScanCheck],
+    variables: Mapping[str, str],
+    settings: Settings,
+) -> list[Outcome]:
+    """Scan the views that `session` has, one result a check; a check that could not be run has the outcome `error`."""
+    scan = _scan(settings)
+    scan.set_scan_definition_name(table.name)
+    scan.set_data_source_name("lake")
+    scan.add_spark_session(session, data_source_name="lake")
+    scan.add_variables(dict(variables))
+    scan.add_sodacl_yaml_str(scan_yaml(table, list(checks)))
+    scan.execute()
+    found = {c["name"]: c for c in scan.get_scan_results()["checks"]}
+    return [_outcome(session, table, check, found.get(check.name)) for check in checks]
+
+
+def _outcome(session: "SparkSession", table: Table, check: ScanCheck, found: "dict[str, Any] | None") -> Outcome:
+    if found is None or found["outcome"] not in ("pass", "warn", "fail"):
+        return Outcome(check.name, check.level.value, "error", None, check.doc)
+    value = (found.get("diagnostics") or {}).get("value")
+    keys: tuple[str, ...] = ()
+    if found["outcome"] != "pass" and check.failing:
+        keys = _hashed_keys(session, check.failing)
+    return Outcome(
+        check.name, check.level.value, found["outcome"], None if value is None else float(value), check.doc, keys
+    )
+
+
+def _hashed_keys(session: "SparkSession", failing: str) -> tuple[str, ...]:
+    """The first few failing keys as SHA-256 prefixes: enough to tell rows apart, not to name a person."""
+    from pyspark.sql import functions as F
+
+    rows = session.sql(failing)
+    key = F.concat_ws("|", *(F.col(c).cast("string") for c in rows.columns))
+    hashes = rows.select(F.substring(F.sha2(key, 256), 1, 16).alias("key")).limit(SAMPLE_KEYS).collect()
+    return tuple(sorted(row.key for row in hashes))
+
+
+def _scan(settings: Settings) -> Any:
+    """A Soda scan that sends nothing anywhere and keeps no sample rows."""
+    with _soda_import:  # Soda reads its settings once, at import, from a file: telemetry is on without one
+        config = settings.root / "tmp" / "soda.yml"
+        try:
+            config.parent.mkdir(parents=True, exist_ok=True)
+            if not config.exists():
+                config.write_text("send_anonymous_usage_stats: false\nuser_cookie_id: none\n", encoding="utf-8")
+        except OSError as error:
+            raise EnvironmentFailed(f"{config} can't be written; free the disk or set LAKE_HOME elsewhere.") from error
+        from soda.common.config_helper import ConfigHelper
+
+        if ConfigHelper.get_instance(str(config)).get_value("send_anonymous_usage_stats"):
+            raise EnvironmentFailed("Soda's telemetry could not be switched off; nothing was scanned.")
+        from soda.sampler.sampler import Sampler
+        from soda.scan import Scan
+
+    class KeepNothing(Sampler):  # type: ignore[misc]  # Soda has no types
+        def store_sample(self, sample_context: Any) -> None:
+            return None
+
+    logging.getLogger("soda").setLevel(logging.CRITICAL)  # its messages quote SQL and values
+    scan = Scan()
+    scan.sampler = KeepNothing()
+    scan.disable_telemetry()
+    return scan

@@ -1,0 +1,236 @@
+"""Iceberg tables by their declaration: create, read a pinned snapshot, write to a branch, publish it.
+
+Nothing here decides anything; the order of these steps is the runner's.
+"""
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from catalog.derive.ddl import create_table
+from catalog.model import Table
+from lakehouse.errors import Conflict
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+CATALOG = "lake"
+RUN_KEY = "carelake.run-key"
+RUN_ID = "carelake.run-id"
+RESOURCE_TYPES = "carelake.resource-types"
+_FAILED_TAG_DAYS = 7
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A committed state of a table. `summary` holds Iceberg's figures and Carelake's stamps."""
+
+    id: int
+    parent: int | None
+    summary: Mapping[str, str]
+
+    @property
+    def rows(self) -> int:
+        """Rows in all files, before deletes are applied."""
+        return int(self.summary.get("total-records", 0)) - int(self.summary.get("total-position-deletes", 0))
+
+
+def full_name(table: Table) -> str:
+    """The table's name in every engine: catalog, schema, name."""
+    return f"{CATALOG}.{table.name}"
+
+
+def exists(spark: "SparkSession", table: Table) -> bool:
+    """Whether the catalog has it."""
+    return bool(spark.catalog.tableExists(full_name(table)))
+
+
+def ensure(spark: "SparkSession", table: Table) -> None:
+    """Create the table from its declaration unless it is there."""
+    if not exists(spark, table):
+        spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {CATALOG}.{table.schema_name}")
+        spark.sql(create_table(table, CATALOG))
+
+
+def history(spark: "SparkSession", table: Table, branch: str = "main") -> Iterator[Snapshot]:
+    """Snapshots of a branch, newest first, back to the oldest that was not expired; none for an empty table."""
+    iceberg = _load(spark, table)
+    snapshot = iceberg.snapshot(branch)
+    while snapshot is not None:
+        parent = snapshot.parentId()
+        yield Snapshot(snapshot.snapshotId(), parent, dict(snapshot.summary()))
+        snapshot = iceberg.snapshot(parent) if parent is not None else None
+
+
+def current(spark: "SparkSession", table: Table, branch: str = "main") -> Snapshot | None:
+    """The newest snapshot of a branch, or None for a table without data or without that branch."""
+    return next(history(spark, table, branch), None)
+
+
+def read(spark: "SparkSession", table: Table, snapshot_id: int | None = None) -> "DataFrame":
+    """All rows at that snapshot; without one, no rows (the table is empty) with the declared columns."""
+    if snapshot_id is None:
+        return spark.table(full_name(table)).limit(0)
+    return spark.read.option("snapshot-id", str(snapshot_id)).table(full_name(table))
+
+
+def read_appended(spark: "SparkSession", table: Table, after: int | None, until: int) -> "DataFrame":
+    """Rows of an append-only table that came after one snapshot, up to another; all of them if `after` is None."""
+    if after is None:
+        return read(spark, table, until)
+    options = {"start-snapshot-id": str(after), "end-snapshot-id": str(until)}
+    return spark.read.format("iceberg").options(**options).load(full_name(table))
+
+
+def read_branch(spark: "SparkSession", table: Table, branch: str) -> "DataFrame":
+    """All rows of a branch."""
+    return spark.read.option("branch", branch).table(full_name(table))
+
+
+def make_branch(spark: "SparkSession", table: Table, branch: str, base: int | None) -> None:
+    """A fresh branch at `base`; one that an interrupted run left behind is replaced."""
+    drop_branch(spark, table, branch)
+    at = f" AS OF VERSION {base}" if base is not None else ""
+    spark.sql(f"ALTER TABLE {full_name(table)} CREATE BRANCH {branch}{at}")
+
+
+def drop_branch(spark: "SparkSession", table: Table, branch: str) -> None:
+    """Forget a branch if it is there; its files go with the next upkeep."""
+    spark.sql(f"ALTER TABLE {full_name(table)} DROP BRANCH IF EXISTS {branch}")
+
+
+def append(rows: "DataFrame", table: Table, branch: str, stamp: Mapping[str, str]) -> None:
+    """Add rows to a branch in one commit that carries `stamp`."""
+    writer = rows.writeTo(f"{full_name(table)}.branch_{branch}")
+    for key, value in stamp.items():
+        writer = writer.option(f"snapshot-property.{key}", value)
+    writer.append()
+
+
+def merge(rows: "DataFrame", table: Table, branch: str, stamp: Mapping[str, str], unless_same: list[str]) -> None:
+    """Insert or update by key in one commit; a row whose `unless_same` columns all agree is left alone."""
+    spark = rows.sparkSession
+    source = f"merge_{branch}"
+    rows.createOrReplaceTempView(source)
+    on = " AND ".join(f"t.{k} = s.{k}" for k in table.key)
+    same = " AND ".join(f"t.{c} <=> s.{c}" for c in unless_same)
+    statement = (
+        f"MERGE INTO {full_name(table)}.branch_{branch} t USING {source} s ON {on} "
+        f"WHEN MATCHED AND NOT ({same}) THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
+    )
+    try:
+        _stamped(spark, stamp, lambda: spark.sql(statement))
+    finally:
+        spark.catalog.dropTempView(source)
+
+
+def execute_stamped(spark: "SparkSession", statement: str, stamp: Mapping[str, str]) -> None:
+    """Run one writing statement (UPDATE, DELETE) whose snapshot carries `stamp`."""
+    _stamped(spark, stamp, lambda: spark.sql(statement))
+
+
+def publish(spark: "SparkSession", table: Table, branch: str, base: int | None) -> int:
+    """Move main to the branch's head and forget the branch; returns the published snapshot's id.
+
+    Raises Conflict if main is no longer at `base`: whoever moved it must not be overwritten, so compute again.
+    """
+    now = current(spark, table)
+    if (now.id if now else None) != base:
+        raise Conflict(f"{table.name} was changed by another run meanwhile; run again.")
+    try:
+        spark.sql(f"CALL {CATALOG}.system.fast_forward('{table.name}', 'main', '{branch}')").collect()
+    except Exception as error:
+        if "cannot fast-forward" in str(error).lower() or "not an ancestor" in str(error).lower():
+            raise Conflict(f"{table.name} was changed by another run meanwhile; run again.") from error
+        raise
+    head = current(spark, table)
+    assert head is not None
+    drop_branch(spark, table, branch)
+    return head.id
+
+
+def keep_failed(spark: "SparkSession", table: Table, branch: str, tag: str) -> None:
+    """Give up a branch whose gate failed, keeping its head under a tag that expires, so that it can be looked at."""
+    head = current(spark, table, branch)
+    if head is not None:
+        spark.sql(
+            f"ALTER TABLE {full_name(table)} CREATE OR REPLACE TAG {tag} AS OF VERSION {head.id} "
+            f"RETAIN {_FAILED_TAG_DAYS} DAYS"
+        )
+    drop_branch(spark, table, branch)
+
+
+def live_columns(spark: "SparkSession", table: Table) -> dict[str, tuple[str, bool, str]]:
+    """Type, nullability and comment of each column as the catalog has it; empty if there is no such table."""
+    if not exists(spark, table):
+        return {}
+    fields = spark.table(full_name(table)).schema.fields
+    return {f.name: (f.dataType.simpleString(), f.nullable, f.metadata.get("comment", "")) for f in fields}
+
+
+@contextmanager
+def _callbacks(spark: "SparkSession") -> Iterator[None]:
+    """Java may call Python inside: needed because only `CommitMetadata` can stamp a MERGE."""
+    from pyspark.java_gateway import ensure_callback_server_started
+
+    ensure_callback_server_started(spark.sparkContext._gateway)
+    yield
+
+
+def _stamped(spark: "SparkSession", stamp: Mapping[str, str], work: Callable[[], object]) -> None:
+    """Do `work` so that each snapshot it commits carries `stamp`.
+
+    MERGE takes no write options and the session setting of that name does nothing in Iceberg 1.12, so the work runs
+    inside `CommitMetadata.withCommitProperties`, which keeps the properties by thread.
+    """
+    gateway: Any = spark.sparkContext._gateway
+    failure: list[BaseException] = []
+
+    class Work:
+        def call(self) -> None:
+            try:
+                work()
+            except Exception as error:
+                failure.append(error)
+
+        class Java:
+            implements: tuple[str, ...] = ("java.util.concurrent.Callable",)
+
+    with _callbacks(spark):
+        jvm: Any = spark.sparkContext._jvm
+        properties = jvm.java.util.HashMap()
+        for key, value in stamp.items():
+            properties.put(key, value)
+        failed = gateway.jvm.java.lang.Class.forName("java.lang.RuntimeException")
+        jvm.org.apache.iceberg.spark.CommitMetadata.withCommitProperties(properties, Work(), failed)
+    if failure:
+        raise failure[0]
+
+
+def _load(spark: "SparkSession", table: Table) -> Any:
+    """The Iceberg table object, freshly read."""
+    jvm: Any = spark.sparkContext._jvm
+    return jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(spark._jsparkSession, full_name(table))
+
+
+def retried(times: int = 3) -> Callable[[Callable[..., T]], Callable[..., T]]:
+    """Call again after a Conflict, up to `times` times in all."""
+
+    def wrap(function: Callable[..., T]) -> Callable[..., T]:
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> T:
+            for attempt in range(times):
+                try:
+                    return function(*args, **kwargs)
+                except Conflict:
+                    if attempt == times - 1:
+                        raise
+            raise AssertionError("unreachable")
+
+        return call
+
+    return wrap
