@@ -1,0 +1,1 @@
+"""From files to records: what `lake ingest` reads, before anything is written."""
