@@ -26,7 +26,12 @@ runs = sa.Table(
         "basis", sa.String, nullable=False, comment="Hash of job, code and declaration: when it moves, all is new."
     ),
     sa.Column("mode", sa.String, nullable=False, comment="full, incremental, or land."),
-    sa.Column("state", sa.String, nullable=False, comment="planned, published, unchanged, gate_failed, failed."),
+    sa.Column(
+        "state",
+        sa.String,
+        nullable=False,
+        comment="planned, publishing, published, unchanged, gate_failed, failed, interrupted.",
+    ),
     sa.Column("as_of", sa.String, nullable=False, comment="The run's clock, a UTC day."),
     sa.Column("base_snapshot_id", sa.BigInteger),
     sa.Column("snapshot_id", sa.BigInteger, comment="What it published; null if nothing."),
@@ -149,6 +154,23 @@ class Control:
                 db.execute(table.delete().where(owner == run_id))
                 if rows:
                     db.execute(table.insert(), rows)
+
+    def publish(self, run_id: str, snapshot_id: int | None) -> None:
+        """Mark a run as published; all else about it was written before main moved."""
+        with self._engine.begin() as db:
+            db.execute(
+                runs.update()
+                .where(runs.c.run_id == run_id)
+                .values(state="published", snapshot_id=snapshot_id, ended_at=now())
+            )
+
+    def unfinished(self, table_name: str) -> list[str]:
+        """Ids of runs of a table that were begun and neither published nor given up."""
+        query = sa.select(runs.c.run_id).where(
+            runs.c.table_name == table_name, runs.c.state.in_(("planned", "publishing"))
+        )
+        with self._engine.connect() as db:
+            return [row.run_id for row in db.execute(query)]
 
     def last(self, table_name: str, *states: str) -> dict[str, Any] | None:
         """The newest run of a table in one of these states, with its `inputs` by table name; None if there is none."""

@@ -1,7 +1,7 @@
 """Row rules and the Soda gate.
 
-Row rules are Spark SQL conditions of the declaration, applied before anything is written. The gate is a Soda scan of the
-branch, derived from the same declaration. No row ever passes through Python here: failing keys are hashed in Spark.
+Row rules are Spark SQL conditions of the declaration, applied before anything is written. The gate is a Soda scan of
+the branch, derived from the same declaration. No row ever passes through Python: failing keys are hashed in Spark.
 """
 
 import logging

@@ -4,6 +4,7 @@ Nothing here decides anything; the order of these steps is the runner's.
 """
 
 import functools
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 CATALOG = "lake"
 RUN_KEY = "carelake.run-key"
 RUN_ID = "carelake.run-id"
-RESOURCE_TYPES = "carelake.resource-types"
+_PARTITION = re.compile(r"partitions\.resource_type=([^/]*)")
 _FAILED_TAG_DAYS = 7
 
 T = TypeVar("T")
@@ -32,6 +33,12 @@ class Snapshot:
     id: int
     parent: int | None
     summary: Mapping[str, str]
+
+    @property
+    def resource_types(self) -> frozenset[str] | None:
+        """For bronze: the FHIR types that the commit brought; None where its summary does not say."""
+        found = frozenset(m.group(1) for key in self.summary if (m := _PARTITION.match(key)))
+        return found or None
 
     @property
     def rows(self) -> int:
@@ -177,7 +184,7 @@ def _callbacks(spark: "SparkSession") -> Iterator[None]:
     """Java may call Python inside: needed because only `CommitMetadata` can stamp a MERGE."""
     from pyspark.java_gateway import ensure_callback_server_started
 
-    ensure_callback_server_started(spark.sparkContext._gateway)
+    ensure_callback_server_started(spark.sparkContext._gateway)  # type: ignore[no-untyped-call]
     yield
 
 

@@ -31,13 +31,24 @@ def table_properties(table: Table) -> dict[str, str]:
         "write.delete.mode": "merge-on-read",
         "write.update.mode": "merge-on-read",
         "write.merge.mode": "merge-on-read",  # copy-on-write rewrites every file for 1 % of the rows
-        "write.distribution-mode": "none" if not table.partition else "hash",
+        **_layout(table),
         "write.parquet.compression-codec": "zstd",
         "write.target-file-size-bytes": str(128 << 20),
         "write.metadata.delete-after-commit.enabled": "true",
         "write.metadata.previous-versions-max": "100",
         **hidden,
     }
+
+
+def _layout(table: Table) -> dict[str, str]:
+    """How rows reach files. Bronze is never shuffled: each task writes what it read, one file a partition."""
+    if table.schema_name == "bronze":
+        return {
+            "write.distribution-mode": "none",
+            "write.spark.fanout.enabled": "true",
+            "write.summary.partition-limit": "1000",  # each commit says which resource types it brought
+        }
+    return {"write.distribution-mode": "hash" if table.partition else "none"}
 
 
 def create_table(table: Table, catalog: str = "lake") -> str:

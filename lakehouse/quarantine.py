@@ -1,0 +1,49 @@
+"""ops.quarantine: what was held back. Rows belong to a run; rows of a run that came to nothing are taken back."""
+
+import threading
+from typing import TYPE_CHECKING
+
+from catalog.model import Table
+from catalog.tables.ops import QUARANTINE
+from lakehouse import tables
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_NAME = tables.full_name(QUARANTINE)
+_one_at_a_time = threading.Lock()  # jobs side by side share this table; its commits are quick
+
+
+def take_back(spark: "SparkSession", run_id: str) -> None:
+    """Undo what a run wrote here: its rows go, and what it had settled is open again."""
+    with _one_at_a_time:
+        if spark.table(_NAME).where(f"run_id = '{run_id}'").limit(1).count():
+            spark.sql(f"DELETE FROM {_NAME} WHERE run_id = '{run_id}'")
+        if spark.table(_NAME).where(f"resolved_by = '{run_id}'").limit(1).count():
+            spark.sql(f"UPDATE {_NAME} SET resolved_by = NULL WHERE resolved_by = '{run_id}'")
+
+
+def hold(spark: "SparkSession", rows: "DataFrame", run_id: str) -> None:
+    """Add a run's rows in one commit."""
+    with _one_at_a_time:
+        writer = rows.select(*(c.name for c in QUARANTINE.columns)).writeTo(_NAME)
+        writer.option(f"snapshot-property.{tables.RUN_ID}", run_id).append()
+
+
+def settle(spark: "SparkSession", table: Table, evaluated_ids: "DataFrame", run_id: str) -> None:
+    """Mark the open rows of earlier runs as settled by this run, for the records that it evaluated again."""
+    with _one_at_a_time:
+        if not open_rows(spark, table.name).limit(1).count():
+            return
+        view = f"evaluated_{table.short_name}"
+        evaluated_ids.createOrReplaceTempView(view)
+        spark.sql(
+            f"UPDATE {_NAME} SET resolved_by = '{run_id}' WHERE stage = '{table.name}' AND resolved_by IS NULL "
+            f"AND resource_id IN (SELECT resource_id FROM {view})"
+        )
+        spark.catalog.dropTempView(view)
+
+
+def open_rows(spark: "SparkSession", stage: str) -> "DataFrame":
+    """Rows of a stage (`landing` or a table's name) that nothing has settled."""
+    return spark.table(_NAME).where(f"stage = '{stage}' AND resolved_by IS NULL")

@@ -1,0 +1,176 @@
+"""From source records to rows with a verdict: which version of a record wins, what is held back, and why.
+
+Pure DataFrame code without reads, writes or actions. The result depends on the set of records, never on their order.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from catalog.model import Kind, Table
+from catalog.tables.record import RECORD as RECORD_COLUMNS
+from lakehouse.quality import broken_rules
+from spark_jobs.job import RECORD, Job
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+    from lakehouse.fhir import CompiledView
+
+ACCEPTED = "accepted"
+QUARANTINED = "quarantined"
+SUPERSEDED = "superseded"
+NOT_SELECTED = "not_selected"
+DELETED = "deleted"
+STATUSES = (ACCEPTED, QUARANTINED, SUPERSEDED, NOT_SELECTED, DELETED)
+
+_BRONZE = (
+    "resource_type",
+    "resource_id",
+    "version_id",
+    "is_deleted",
+    "payload_sha256",
+    "source_file",
+    "line",
+    "byte_offset",
+    "entry",
+    "batch_id",
+)
+
+
+def own_columns(table: Table) -> list[str]:
+    """The columns that the job's function makes: all but the record columns at the end."""
+    bookkeeping = {c.name for c in RECORD_COLUMNS}
+    return [c.name for c in table.columns if c.name not in bookkeeping]
+
+
+def version() -> "Column":
+    """What orders the versions of a record: a struct, greater is newer.
+
+    The source's clock first, then its version number, then arrival: batch, file, place in the file. A source that sends
+    no meta.lastUpdated is taken at the time of arrival, deletions included.
+    """
+    from pyspark.sql import functions as F
+
+    return F.struct(
+        F.coalesce("last_updated", "arrived_at").alias("at"),
+        F.expr("try_cast(version_id as decimal(38,0))").alias("number"),
+        F.coalesce("version_id", F.lit("")).alias("text"),
+        F.col("batch_id"),
+        F.col("source_file"),
+        F.col("byte_offset"),
+        F.coalesce("entry", F.lit(-1)).alias("entry"),
+    )
+
+
+def evaluate(
+    job: Job, view: "CompiledView", records: "DataFrame", lookups: "Mapping[str, DataFrame]", as_of: str
+) -> "DataFrame":
+    """Rows of the job's table from rows of bronze.fhir_resource, with what became of each record.
+
+    Columns: the table's own ones, then `record`: the source record's place and version, `status` (one of STATUSES),
+    `reasons` (array<string>, why it is quarantined) and `is_first` (true on one row of each record, so that rows with
+    it are counted to count records). Every version of every record that is passed in comes out at least once. All
+    versions of a record must be passed in together.
+    """
+    from pyspark.sql import functions as F
+
+    narrow = records.select(
+        "payload", F.struct(version().alias("version"), *_BRONZE).alias(RECORD), F.col("resource_id").alias("_key")
+    )
+    rows = view.project(narrow, keep=[RECORD], key=F.col("_key"))
+    tombstone = F.col(f"{RECORD}.is_deleted")
+    packed = F.struct(
+        f"{RECORD}.*",
+        F.when(tombstone, False).otherwise(F.col("is_selected")).alias("is_selected"),
+        F.when(tombstone, F.array().cast("array<string>")).otherwise(F.col("problems")).alias("problems"),
+    )
+    rows = rows.withColumn(RECORD, packed).drop("is_selected", "problems")
+    made = job.function(rows, **lookups)
+    broken = F.when(F.col(f"{RECORD}.is_selected"), broken_rules(job.writes, as_of)).otherwise(F.array())
+    made = made.withColumn("_reasons", F.concat(f"{RECORD}.problems", broken.cast("array<string>")))
+    return _judge(made.select(*own_columns(job.writes), RECORD, "_reasons"), job.writes)
+
+
+def _judge(rows: "DataFrame", table: Table) -> "DataFrame":
+    """Give each row its record's status: one shuffle by record id, whatever the number of versions."""
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    record_id, newest = F.col(f"{RECORD}.resource_id"), F.col(f"{RECORD}.version")
+    if len(table.key) == 1:  # one row a record: nothing to gather
+        reasons, is_first = F.col("_reasons"), F.lit(True)
+    else:
+        whole = Window.partitionBy(record_id, newest)
+        reasons = F.array_distinct(F.flatten(F.collect_list("_reasons").over(whole)))
+        is_first = F.row_number().over(whole.orderBy(*table.key[1:])) == 1
+    rows = rows.withColumn("_all", reasons).withColumn("_first", is_first)
+    # A held-back version does not push out an older good one: it ranks last.
+    good_first = Window.partitionBy(record_id).orderBy((F.size("_all") > 0).asc(), newest.desc())
+    rows = rows.withColumn("_rank", F.dense_rank().over(good_first))
+    status = (
+        F.when(F.size("_all") > 0, QUARANTINED)
+        .when(F.col("_rank") > 1, SUPERSEDED)
+        .when(F.col(f"{RECORD}.is_deleted"), DELETED)
+        .when(F.col(f"{RECORD}.is_selected"), ACCEPTED)
+        .otherwise(NOT_SELECTED)
+    )
+    record = F.struct(
+        f"{RECORD}.*", status.alias("status"), F.col("_all").alias("reasons"), F.col("_first").alias("is_first")
+    )
+    return rows.select(*own_columns(table), record.alias(RECORD))
+
+
+def accepted_rows(evaluated: "DataFrame", table: Table, run_id: str) -> "DataFrame":
+    """The rows to write, in the table's column order."""
+    from pyspark.sql import functions as F
+
+    return evaluated.where(F.col(f"{RECORD}.status") == ACCEPTED).select(
+        *own_columns(table),
+        F.col(f"{RECORD}.version.at").alias("version_at"),
+        F.col(f"{RECORD}.version_id"),
+        F.col(f"{RECORD}.batch_id"),
+        F.col(f"{RECORD}.payload_sha256"),
+        F.lit(run_id).alias("run_id"),
+        F.lit(False).alias("is_deleted"),
+    )
+
+
+def withdrawn_rows(evaluated: "DataFrame", live: "DataFrame", table: Table, run_id: str) -> "DataFrame":
+    """Live rows of the table whose record was evaluated and no longer yields them: the same rows, marked deleted."""
+    from pyspark.sql import functions as F
+
+    key = table.key
+    ids = evaluated.select(F.col(f"{RECORD}.resource_id").alias(key[0])).distinct()
+    kept = evaluated.where(F.col(f"{RECORD}.status") == ACCEPTED).select(*key)
+    gone = live.join(ids, key[0], "left_semi").join(kept, list(key), "left_anti")
+    columns = [c.name for c in table.columns]
+    return gone.withColumn("run_id", F.lit(run_id)).withColumn("is_deleted", F.lit(True)).select(*columns)
+
+
+def quarantine_rows(evaluated: "DataFrame", table: Table, run_id: str) -> "DataFrame":
+    """Rows for ops.quarantine: one per held-back record; its raw bytes stay in bronze."""
+    from pyspark.sql import functions as F
+
+    r = F.col(RECORD)
+    docs = {c.name: c.doc for c in table.checks_of(Kind.ROW)}
+    code = r.reasons[0]
+    said = F.create_map(*(F.lit(text) for item in {"": "", **docs}.items() for text in item))
+    held = evaluated.where((r.status == QUARANTINED) & r.is_first)
+    return held.select(
+        F.lit(run_id).alias("run_id"),
+        F.lit(table.name).alias("stage"),
+        F.when(code.isin(*docs), code).otherwise("not_as_the_view_expects").alias("reason_code"),
+        F.array_join(F.transform(r.reasons, lambda name: F.coalesce(said[name], name)), " ").alias("reason"),
+        r.source_file.alias("source_file"),
+        r.line.alias("line"),
+        r.byte_offset.alias("byte_offset"),
+        r.entry.alias("entry"),
+        F.lit(0).alias("part"),
+        F.lit(None).cast("binary").alias("raw"),
+        r.resource_type.alias("resource_type"),
+        r.resource_id.alias("resource_id"),
+        r.batch_id.alias("batch_id"),
+        r.payload_sha256.alias("payload_sha256"),
+        F.current_timestamp().alias("quarantined_at"),
+        F.lit(None).cast("string").alias("resolved_by"),
+    )

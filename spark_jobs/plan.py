@@ -1,0 +1,185 @@
+"""What a run reads and whether there is anything to do: pinned snapshots, the run key, the records to evaluate."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import TYPE_CHECKING, Any
+
+from catalog.model import Table
+from catalog.tables.bronze import FHIR_RESOURCE
+from catalog.tables.ops import QUARANTINE
+from lakehouse import tables
+from spark_jobs.job import Job, Lookup
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_CODE = (("lakehouse", "fhir"), ("spark_jobs", "conform"), ("spark_jobs", "evaluate.py"), ("catalog", "types.py"))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run as planned. `since` is the run whose result is carried on, None when everything is evaluated anew."""
+
+    job: Job
+    view: dict[str, Any]
+    basis: str
+    run_key: str
+    as_of: str
+    inputs: dict[str, int | None]
+    base: tables.Snapshot | None
+    since: dict[str, Any] | None
+    retry_held: bool
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the last run read the very same inputs: there is nothing to do."""
+        return self.since is not None and self.since["inputs"] == self.inputs and not self.retry_held
+
+    @property
+    def mode(self) -> str:
+        """`full` or `incremental`."""
+        return "full" if self.since is None else "incremental"
+
+
+def digest(*parts: object) -> str:
+    """A short stable hash of anything with a stable `repr`."""
+    return hashlib.sha256("\x1f".join(map(repr, parts)).encode()).hexdigest()[:24]
+
+
+def read_view(name: str) -> dict[str, Any]:
+    """The ViewDefinition catalog/views/NAME.json."""
+    view: dict[str, Any] = json.loads(files("catalog").joinpath("views", f"{name}.json").read_text(encoding="utf-8"))
+    return view
+
+
+def basis_of(job: Job, view: Mapping[str, Any]) -> str:
+    """Hash of all that decides the result beside the data: declaration, view and the code that applies them."""
+    lookups = [(lookup.table.name, lookup.columns) for lookup in job.lookups]
+    return digest(job.name, job.writes, json.dumps(view, sort_keys=True), lookups, _code_hash())
+
+
+@cache
+def _code_hash() -> str:
+    hashed = hashlib.sha256()
+
+    def add(item: Traversable) -> None:
+        if item.is_dir():
+            for child in sorted(item.iterdir(), key=lambda c: c.name):
+                add(child)
+        elif item.name.endswith((".py", ".csv", ".json")):
+            hashed.update(item.name.encode() + b"\0" + item.read_bytes())
+
+    for package, name in _CODE:
+        add(files(package).joinpath(name))
+    return hashed.hexdigest()
+
+
+def make_plan(
+    spark: "SparkSession",
+    job: Job,
+    last: Mapping[str, Any] | None,
+    as_of: str,
+    *,
+    full: bool = False,
+    retry_held: bool = False,
+) -> Plan:
+    """Pin the inputs. `last` is the job's last finished run from the control database.
+
+    The version of the FHIR input is the newest bronze snapshot that brought this resource type; others don't count.
+    """
+    view = read_view(job.view)
+    basis = basis_of(job, view)
+    inputs: dict[str, int | None] = {FHIR_RESOURCE.name: _newest_with(spark, str(view.get("resource")))}
+    for lookup in job.lookups:
+        snapshot = tables.current(spark, lookup.table)
+        inputs[lookup.table.name] = snapshot.id if snapshot else None
+    base = tables.current(spark, job.writes)
+    goes_on = not full and last is not None and last["basis"] == basis and _known(spark, last)
+    run_key = digest(basis, sorted(inputs.items()), as_of, "full" if full else "", "retry" if retry_held else "")
+    new_day = goes_on and last is not None and last["as_of"] != as_of
+    since = dict(last) if goes_on and last is not None else None
+    return Plan(job, view, basis, run_key, as_of, inputs, base, since, retry_held or new_day)
+
+
+def _newest_with(spark: "SparkSession", resource_type: str) -> int | None:
+    for snapshot in tables.history(spark, FHIR_RESOURCE):
+        if snapshot.resource_types is None or resource_type in snapshot.resource_types:
+            return snapshot.id
+    return None
+
+
+def _known(spark: "SparkSession", last: Mapping[str, Any]) -> bool:
+    """Whether the snapshots that the last run read are still there, so that what came after can be told."""
+    seen = last["inputs"].get(FHIR_RESOURCE.name)
+    return seen is None or any(s.id == seen for s in tables.history(spark, FHIR_RESOURCE))
+
+
+def records_to_evaluate(spark: "SparkSession", plan: Plan) -> "DataFrame":
+    """Rows of bronze.fhir_resource of the job's type, at the pinned snapshot.
+
+    All of them, or in an incremental run all versions of each record that may come out differently: a new version
+    came, it was held back before, a looked-up value changed.
+    """
+    from pyspark.sql import functions as F
+
+    until = plan.inputs[FHIR_RESOURCE.name]
+    resource_type = plan.view["resource"]
+    records = tables.read(spark, FHIR_RESOURCE, until).where(F.col("resource_type") == resource_type)
+    if plan.since is None or until is None:
+        return records
+    seen = plan.since["inputs"].get(FHIR_RESOURCE.name)
+    changed: list[DataFrame] = []
+    if seen != until:
+        new = tables.read_appended(spark, FHIR_RESOURCE, seen, until)
+        changed.append(new.where(F.col("resource_type") == resource_type).select("resource_id"))
+    moved = False
+    for lookup in plan.job.lookups:
+        before, after = plan.since["inputs"].get(lookup.table.name), plan.inputs[lookup.table.name]
+        if before != after:
+            moved = True
+            changed.append(_referring(spark, plan, lookup, before, after))
+    if plan.retry_held or moved:
+        changed.append(held_back(spark, plan.job.writes).select("resource_id"))
+    if not changed:
+        return records.limit(0)
+    return records.join(_union(changed).distinct(), "resource_id", "left_semi")
+
+
+def held_back(spark: "SparkSession", table: Table) -> "DataFrame":
+    """Open quarantine rows of records that were meant for the table."""
+    from pyspark.sql import functions as F
+
+    quarantine = spark.table(tables.full_name(QUARANTINE))
+    return quarantine.where((F.col("stage") == table.name) & F.col("resolved_by").isNull())
+
+
+def _referring(spark: "SparkSession", plan: Plan, lookup: Lookup, before: int | None, after: int | None) -> "DataFrame":
+    """Ids of records whose row refers to a looked-up row that came, went or changed in a column that the job reads."""
+    old, new = (lookup_rows(spark, lookup, snapshot) for snapshot in (before, after))
+    different = new.exceptAll(old).union(old.exceptAll(new)).select(lookup.table.key[0]).distinct()
+    table = plan.job.writes
+    live = tables.read(spark, table, plan.base.id if plan.base else None)
+    ids = [
+        live.join(different, live[c.name] == different[lookup.table.key[0]], "left_semi").select(live[table.key[0]])
+        for c in table.columns
+        if c.ref == lookup.table.name
+    ]
+    return _union(ids).withColumnRenamed(table.key[0], "resource_id")
+
+
+def _union(frames: "Iterable[DataFrame]") -> "DataFrame":
+    first, *rest = frames
+    for frame in rest:
+        first = first.union(frame)
+    return first
+
+
+def lookup_rows(spark: "SparkSession", lookup: Lookup, snapshot: int | None) -> "DataFrame":
+    """Live rows of a looked-up table with its key and the columns that the job reads."""
+    rows = tables.read(spark, lookup.table, snapshot)
+    return rows.where("not is_deleted").select(*lookup.table.key, *lookup.columns)
