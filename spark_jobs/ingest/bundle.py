@@ -13,8 +13,12 @@ import msgspec
 from spark_jobs.ingest.lines import skip_bom
 from spark_jobs.ingest.model import PART_BYTES
 
-# Both run over what cannot end a value. Possessive: nothing is ever tried twice.
-_TO_BRACKET = re.compile(rb'[^"\[\]{}]*+(?:"(?:[^"\\]++|\\.)*+"[^"\[\]{}]*+)*+', re.DOTALL)
+# Both run over what cannot end a value; possessive, so that nothing is given back and tried again. Whole brackets with
+# at most one level inside are passed in one step: 80 MB/s instead of 32 of dense FHIR.
+_PLAIN = rb'[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+"'
+_LEAF = rb"[\[{](?:" + _PLAIN + rb")*+[\]}]"
+_TWIG = rb"[\[{](?:" + _PLAIN + rb"|" + _LEAF + rb")*+[\]}]"
+_TO_BRACKET = re.compile(rb"(?:" + _PLAIN + rb"|" + _TWIG + rb")*+", re.DOTALL)
 _TO_QUOTE = re.compile(rb"""(?:[^"\\]++|\\.)*+""", re.DOTALL)
 _GAP = re.compile(rb"[ \t\r\n,]*+")
 _SCALAR = re.compile(rb"""[^\s,"\[\]{}]*+""")
