@@ -26,8 +26,6 @@ _BOMS = (
 )
 # JSON begins with an ASCII character, so the zeros among the first four bytes tell the width.
 _IS_NUL: dict[tuple[bool, ...], Layout] = {
-    tuple[bool, ...], Layout
-] = {  # JSON begins with an ASCII character, so the zeros among the first four bytes tell the width
     (True, True, True, False): Layout.UTF32,
     (False, True, True, True): Layout.UTF32,
     (True, False, True, False): Layout.UTF16,
