@@ -178,7 +178,7 @@ class Table:
         for c in self.columns:
             if not _NAME.fullmatch(c.name):
                 found.append(f"column {c.name!r}: names are lower case letters, digits and _")
-            if not isinstance(c.tag, Tag):
+            if c.tag not in set(Tag):
                 found.append(f"column {c.name} is not tagged")
             if not c.doc.strip():
                 found.append(f"column {c.name} has no doc")

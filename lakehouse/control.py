@@ -188,9 +188,10 @@ class Control:
             return {**row, "inputs": {i["table_name"]: i["snapshot_id"] for i in inputs}}
 
     def landed_hashes(self) -> dict[str, str]:
-        """Path of each file that was ingested, by the SHA-256 of its bytes."""
+        """Path of each file whose ingestion was published, by the SHA-256 of its bytes."""
+        query = sa.select(files.c.sha256, files.c.path).join(runs, runs.c.run_id == files.c.batch_id)
         with self._engine.connect() as db:
-            return {r.sha256: r.path for r in db.execute(sa.select(files.c.sha256, files.c.path))}
+            return {r.sha256: r.path for r in db.execute(query.where(runs.c.state == "published"))}
 
     def select(self, statement: sa.Select[Any]) -> list[dict[str, Any]]:
         """Rows of a query, for showing."""

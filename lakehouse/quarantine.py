@@ -44,6 +44,16 @@ def settle(spark: "SparkSession", table: Table, evaluated_ids: "DataFrame", run_
         spark.catalog.dropTempView(view)
 
 
+def settle_landing(spark: "SparkSession", run_id: str, source_file: str | None) -> None:
+    """Mark the open rows of the landing, or of one file there, as settled by this run."""
+    with _one_at_a_time:
+        of_file = " AND source_file = :file" if source_file is not None else ""
+        spark.sql(
+            f"UPDATE {_NAME} SET resolved_by = '{run_id}' WHERE stage = 'landing' AND resolved_by IS NULL{of_file}",
+            args={"file": source_file} if source_file is not None else {},
+        )
+
+
 def open_rows(spark: "SparkSession", stage: str) -> "DataFrame":
     """Rows of a stage (`landing` or a table's name) that nothing has settled."""
     return spark.table(_NAME).where(f"stage = '{stage}' AND resolved_by IS NULL")

@@ -1,6 +1,7 @@
 """The only place that builds a SparkSession."""
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 CATALOG = "lake"
+_LOG_CONFIG = Path(__file__).with_name("log4j2.properties")
 
 
 def spark_conf(settings: Settings, jars: list[Path]) -> dict[str, str]:
@@ -44,8 +46,7 @@ def spark_conf(settings: Settings, jars: list[Path]) -> dict[str, str]:
         "spark.sql.execution.arrow.maxRecordsPerBatch": "0",  # batches are bounded by bytes where they are made
         "spark.python.worker.reuse": "true",
         "spark.ui.showConsoleProgress": "false",
-        "spark.log.level": "ERROR",
-        "spark.driver.extraJavaOptions": "-XX:+UseParallelGC -Dderby.system.home=" + str(settings.root / "tmp"),
+        "spark.driver.extraJavaOptions": f"-XX:+UseParallelGC -Dlog4j2.configurationFile={_LOG_CONFIG}",
         "spark.sql.maxPlanStringLength": "1000",
     }
 
@@ -69,6 +70,7 @@ def build_session(
             ) from error
     os.environ["JAVA_HOME"] = str(java_home)
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    os.environ["PYSPARK_PYTHON"] = sys.executable  # workers need the packages of this environment
     builder = SparkSession.builder
     for key, value in {**spark_conf(settings, jars), **(extra or {})}.items():
         builder = builder.config(key, value)
@@ -76,7 +78,6 @@ def build_session(
         session = builder.getOrCreate()
     except (PySparkRuntimeError, OSError) as error:
         raise EnvironmentFailed(f"Spark did not start with the Java in {java_home}; try `lake doctor`.") from error
-    session.sparkContext.setLogLevel("ERROR")
     return session
 
 

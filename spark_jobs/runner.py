@@ -16,7 +16,6 @@ from catalog.tables.ops import QUARANTINE
 from lakehouse import quality, quarantine, tables
 from lakehouse.control import Control, Outcome, new_id, now
 from lakehouse.errors import GateFailed
-from lakehouse.fhir import compile_view
 from lakehouse.settings import Settings
 from spark_jobs.evaluate import ACCEPTED, QUARANTINED, accepted_rows, evaluate, quarantine_rows, withdrawn_rows
 from spark_jobs.job import RECORD, Job
@@ -142,6 +141,8 @@ def _carry_out(
     session: "SparkSession", control: Control, settings: Settings, plan: Plan, run_id: str, observe: Observer
 ) -> RunResult:
     from pyspark import StorageLevel
+
+    from lakehouse.fhir import compile_view
 
     table, branch = plan.job.writes, branch_name(run_id)
     # 2. Compute once. Killed here: nothing.

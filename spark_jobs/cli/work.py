@@ -1,0 +1,266 @@
+"""Commands that write or need Spark: demo, ingest, run, replay, evolve, view."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from spark_jobs.cli import Context, explained, pass_context
+from spark_jobs.cli.render import bytes_, progress, seconds, table
+
+if TYPE_CHECKING:
+    from spark_jobs.ingest.land import Landing
+    from spark_jobs.lake import Lake
+    from spark_jobs.runner import RunResult
+    from spark_jobs.schedule import Failure
+
+
+@click.group()
+def ingest() -> None:
+    """Land source data in bronze."""
+
+
+@ingest.command()
+@click.argument("paths", nargs=-1, required=True)
+@click.option("--dry-run", is_flag=True, help="Say which files would be read, and land nothing.")
+@pass_context
+@explained
+def fhir(context: Context, paths: tuple[str, ...], dry_run: bool) -> None:
+    """Land FHIR R4 from PATHS: files, folders and globs of NDJSON (plain, gzip, zstd), JSON and Bundles.
+
+    Files whose bytes were landed before are skipped. What can't be read is kept in quarantine with its place.
+    """
+    if dry_run:
+        _list_files(context, paths)
+        return
+    from spark_jobs.lake import open_lake
+
+    with open_lake(context.settings) as lake:
+        _land(lake, list(paths))
+
+
+def _list_files(context: Context, paths: tuple[str, ...]) -> None:
+    from lakehouse.control import open_control
+    from spark_jobs.ingest.discover import discover
+    from spark_jobs.ingest.land import choose
+
+    new, old = choose(
+        open_control(context.settings), discover(list(paths)), context.settings, 2, lambda done, total: None
+    )
+    rows = [[f.name, bytes_(f.size), f.layout.value, f.compression.value, "would land"] for f in new]
+    rows += [[f.name, bytes_(f.size), f.layout.value, f.compression.value, "landed before"] for f in old]
+    table("", ["file", "size", "layout", "compression", ""], rows, right=["size"])
+
+
+def _land(lake: "Lake", paths: list[str]) -> "Landing":
+    started = time.monotonic()
+    with _bars() as advance:
+        landing = lake.land(paths, advance)
+    _show_landing(landing, time.monotonic() - started)
+    return landing
+
+
+@contextmanager
+def _bars() -> Iterator[Callable[[str, int, int], None]]:
+    """Progress bars by name, each made when it is first heard of."""
+    with progress() as shown:
+        tasks: dict[str, Any] = {}
+
+        def advance(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = shown.add_task(what, total=total)
+            shown.update(tasks[what], completed=done, total=max(total, 1))
+
+        yield advance
+
+
+def _show_landing(landing: "Landing", took: float) -> None:
+    counts = landing.counts
+    if landing.skipped:
+        click.echo(f"Skipped {len(landing.skipped)} files that were landed before.")
+    if landing.batch_id is None:
+        click.echo("There is nothing new to land.")
+        return
+    rows = [[kind, n] for kind, n in sorted(counts.by_type.items(), key=lambda item: -item[1])]
+    table("", ["resource type", "landed"], rows, right=["landed"])
+    rate = f", {counts.landed / took:,.0f} records/s" if took > 5 else ""
+    click.echo(
+        f"\nBatch {landing.batch_id}: {landing.files} files, {bytes_(landing.bytes)} in {seconds(took)}{rate}.\n"
+        f"{counts.lines:,} lines: {counts.blank:,} blank, {counts.bundles:,} Bundles of {counts.entries:,} entries; "
+        f"{counts.records:,} records = {counts.landed:,} landed ({counts.deleted:,} deletions) "
+        f"+ {counts.rejected:,} held back. {counts.contained:,} contained resources landed beside them."
+    )
+    for name in landing.empty:
+        click.secho(f"{name} is empty.", fg="yellow", err=True)
+    if counts.rejected:
+        click.secho("`lake quarantine --stage landing` shows what was held back, and why.", fg="yellow", err=True)
+
+
+@click.command()
+@click.argument("targets", nargs=-1, required=True, metavar="TABLE|silver|all...")
+@click.option("--full", is_flag=True, help="Evaluate every record again, whether or not anything changed.")
+@click.option("--dry-run", is_flag=True, help="Say which jobs would run, and run nothing.")
+@pass_context
+@explained
+def run(context: Context, targets: tuple[str, ...], full: bool, dry_run: bool) -> None:
+    """Bring tables up to date; only what changed is evaluated again."""
+    from spark_jobs.jobs import JOBS
+    from spark_jobs.schedule import choose
+
+    jobs = choose(JOBS, targets)
+    if dry_run:
+        rows = [[j.writes.name, ", ".join(["bronze.fhir_resource", *(k.table.name for k in j.lookups)])] for j in jobs]
+        table("", ["would make", "from"], rows)
+        return
+    from spark_jobs.lake import open_lake
+
+    with open_lake(context.settings) as lake:
+        failures = _run(lake, jobs, full=full)
+    _leave(failures)
+
+
+def _run(lake: "Lake", jobs: Any, *, full: bool = False, retry_held: bool = False) -> "list[Failure]":
+    from spark_jobs.runner import STEPS
+
+    started = time.monotonic()
+    with _bars() as advance:
+
+        def observe(name: str, step: str) -> None:
+            advance(name, STEPS.index(step) + 1, len(STEPS))
+
+        results, failures = lake.run(jobs, full=full, retry_held=retry_held, observe=observe)
+    _show_results(results)
+    click.echo(f"\n{len(results)} of {len(jobs)} tables in {seconds(time.monotonic() - started)}.")
+    for failure in failures:
+        click.secho(failure.sentence, fg="red", err=True)
+    return failures
+
+
+def _show_results(results: "list[RunResult]") -> None:
+    from spark_jobs.evaluate import STATUSES
+
+    rows = []
+    for r in sorted(results, key=lambda r: r.run_id):
+        warnings = sum(o.outcome == "warn" for o in r.outcomes)
+        counts = [r.records.get(s, 0) for s in STATUSES]
+        rows.append([r.table, r.state, r.mode, sum(counts), *counts, r.live_rows, warnings, seconds(r.seconds)])
+    names = [s.replace("_", " ") for s in STATUSES]
+    columns = ["table", "state", "mode", "records", *names, "live rows", "warnings", "took"]
+    table("", columns, rows, right=columns[3:])
+
+
+def _leave(failures: "list[Failure]") -> None:
+    """Exit with the kind of the first real failure."""
+    from lakehouse.errors import LakeError
+
+    for failure in failures:
+        if failure.error is not None:
+            sys.exit(failure.error.exit_code if isinstance(failure.error, LakeError) else 1)
+
+
+@click.command()
+@click.option("--stage", help="Only this stage: landing, or a table such as silver.encounter. Default: all.")
+@click.option("--encoding", help="Text encoding of what could not land, such as latin-1 or utf-16.")
+@click.option("--file", "source_file", help="Only what came from this file (as `lake quarantine --list` names it).")
+@pass_context
+@explained
+def replay(context: Context, stage: str | None, encoding: str | None, source_file: str | None) -> None:
+    """Try again what was held back, after a fix of code, rules, declarations or encoding."""
+    from spark_jobs.jobs import JOBS
+    from spark_jobs.lake import open_lake
+    from spark_jobs.schedule import choose
+
+    jobs = list(JOBS) if stage in (None, "landing") else choose(JOBS, [str(stage)])
+    with open_lake(context.settings) as lake:
+        if stage in (None, "landing"):
+            _replay_landing(lake, encoding, source_file)
+        failures = [] if stage == "landing" else _run(lake, jobs, retry_held=True)
+    _leave(failures)
+
+
+def _replay_landing(lake: "Lake", encoding: str | None, source_file: str | None) -> None:
+    from spark_jobs.ingest.land import replay as replay_landing
+
+    landing = replay_landing(lake.spark, lake.control, lake.settings, encoding=encoding, source_file=source_file)
+    if landing.batch_id is None:
+        click.echo("Nothing is held back at the landing.")
+        return
+    counts = landing.counts
+    click.echo(
+        f"Of {counts.records:,} records, {counts.landed:,} landed now and {counts.rejected:,} are still held back."
+    )
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Show the changes and apply none.")
+@pass_context
+@explained
+def evolve(context: Context, dry_run: bool) -> None:
+    """Bring live schemas to their declarations: additive changes only, others are refused."""
+    from catalog.derive.diff import Step
+    from catalog.registry import TABLES
+    from lakehouse.evolve import apply, differences
+    from spark_jobs.lake import open_lake
+
+    changes = differences(context.settings, list(TABLES.values()))
+    if not changes:
+        click.echo("The live tables are as declared.")
+        return
+    rows = [[c.table, c.column, "refused" if c.step is Step.REFUSE else c.step.value, c.text] for c in changes]
+    table("", ["table", "column", "step", "what differs"], rows)
+    if dry_run:
+        return
+    if any(c.step is Step.REFUSE for c in changes):
+        apply(None, changes, TABLES)  # type: ignore[arg-type]  # refuses before it needs a session
+    with open_lake(context.settings) as lake:
+        apply(lake.spark, changes, TABLES)
+    click.echo(f"\n{len(changes)} changes applied.")
+
+
+@click.command()
+@click.argument("view", type=click.Path(path_type=Path))
+@click.argument("path")
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many rows.")
+@pass_context
+@explained
+def view(context: Context, view: Path, path: str, form: Any, limit: int) -> None:
+    """Run the SQL-on-FHIR ViewDefinition VIEW (a JSON file) over the FHIR files of PATH and print the rows."""
+    import json
+    from datetime import UTC, datetime
+
+    import pyarrow as pa
+
+    from lakehouse.errors import InputError, ViewError
+    from lakehouse.fhir import compile_view, run_view
+    from lakehouse.session import open_session
+    from lakehouse.sql.output import render
+    from spark_jobs.ingest.discover import discover, inspect_all, plan
+    from spark_jobs.ingest.frames import landed
+    from spark_jobs.ingest.tally import Tally
+
+    try:
+        definition = json.loads(view.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{view} can't be read ({error.strerror}).") from error
+    except ValueError as error:
+        raise ViewError(f"{view} is not JSON: {error}.") from error
+    compile_view(definition)  # a mistake is told before Spark starts
+    settings = context.settings
+    files = list(inspect_all(discover([path]), settings.chunk_bytes, 2))
+    spark = open_session(settings)
+    try:
+        chunks = plan(files, settings.chunk_bytes)
+        tally = Tally.start(spark)
+        rows = landed(spark, chunks, "view", datetime.now(UTC), settings, tally)
+        result = run_view(spark, definition, rows.where("payload is not null").select("payload")).limit(limit)
+        render(pa.Table.from_pandas(result.toPandas()), form, sys.stdout)
+    finally:
+        spark.stop()
+
+
+COMMANDS: tuple[click.Command, ...] = (ingest, run, replay, evolve, view)

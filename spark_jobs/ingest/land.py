@@ -1,0 +1,279 @@
+"""The write path of bronze: files to one published batch. Same steps as a job's, same promises.
+
+Killed before the publish: a stray branch and rows in quarantine that the next ingestion takes back. Killed after it:
+the next one completes the record. Either way the same files can be given again.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from catalog.tables.bronze import FHIR_RESOURCE
+from catalog.tables.ops import QUARANTINE
+from lakehouse import quarantine, tables
+from lakehouse.control import Control, new_id, now
+from lakehouse.errors import Conflict, InputError, LakeError
+from lakehouse.settings import Settings
+from spark_jobs.ingest.discover import SourceFile, inspect_all, plan
+from spark_jobs.ingest.frames import landed, landed_again, rejected, rejected_again
+from spark_jobs.ingest.model import Chunk, Item, Layout, Record, Rejection
+from spark_jobs.ingest.reader import read_again
+from spark_jobs.ingest.tally import Counts, Tally
+from spark_jobs.runner import Observer, branch_name, recover, silent
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+STAGE = "landing"
+_REPLAY_BYTES = 512 << 20
+Progress = Callable[[int, int], None]
+"""Called with (bytes done, bytes in all), now and then, from another thread."""
+
+
+@dataclass(frozen=True)
+class Landing:
+    """What an ingestion did. `counts` adds up all files; `skipped` were ingested before, `empty` hold nothing."""
+
+    batch_id: str | None
+    counts: Counts = field(default_factory=Counts)
+    files: int = 0
+    bytes: int = 0
+    skipped: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+
+
+def choose(
+    control: Control, paths: Sequence[Path], settings: Settings, threads: int, progress: Progress
+) -> tuple[list[SourceFile], list[SourceFile]]:
+    """Files that are new, and files whose bytes were ingested before or are among the new ones already."""
+    known = set(control.landed_hashes())
+    new: list[SourceFile] = []
+    old: list[SourceFile] = []
+    total = sum(p.stat().st_size for p in paths)
+    done = 0
+    for file in inspect_all(paths, settings.chunk_bytes, threads):
+        (old if file.sha256 in known else new).append(file)
+        known.add(file.sha256)
+        done += file.size
+        progress(done, total)
+    return new, old
+
+
+def ingest(
+    spark: "SparkSession",
+    control: Control,
+    settings: Settings,
+    files: Sequence[SourceFile],
+    skipped: Sequence[SourceFile] = (),
+    *,
+    progress: Progress = lambda done, total: None,
+    observe: Observer = silent,
+) -> Landing:
+    """Land these files in one batch; see `choose` for which. Raises InputError if a file changes while it is read."""
+    names = [f.name for f in skipped]
+    if not files:
+        return Landing(None, skipped=names)
+    session = spark.newSession()
+    batch_id, arrived_at = new_id(), datetime.now(UTC)
+    # 1. Plan.
+    observe(FHIR_RESOURCE.name, "plan")
+    base = _begin(session, control, batch_id)
+    chunks = plan(files, settings.chunk_bytes)
+    tally = Tally.start(session)
+    with _undone_on_failure(session, control, batch_id):
+        # 2, 4. Read and write to a branch: one pass over the files. Killed here: a stray branch.
+        observe(FHIR_RESOURCE.name, "write")
+        rows = landed(session, chunks, batch_id, arrived_at, settings, tally)
+        with _watched(tally, chunks, progress):
+            _write(session, rows, batch_id, base)
+        # 3. Quarantine, before anyone can see the batch: only chunks with something to hold back are read again.
+        observe(FHIR_RESOURCE.name, "quarantine")
+        bad = tally.with_rejections(chunks)
+        if bad:
+            quarantine.hold(session, rejected(session, bad, batch_id, arrived_at, settings), batch_id)
+        # 5. Gate: everything that was read is accounted for.
+        observe(FHIR_RESOURCE.name, "gate")
+        _check(session, chunks, tally, branch_name(batch_id), base)
+        by_file = tally.by_file(chunks)
+        counts = [c for name, one in by_file.items() for c in _counts(batch_id, name, one)]
+        ledger = [_ledger_row(batch_id, f, by_file.get(f.name, Counts())) for f in files]
+        control.finish(batch_id, "publishing", counts=counts, landed=ledger)
+        _publish(session, control, batch_id, base, observe)
+    empty = [f.name for f in files if f.layout is Layout.EMPTY]
+    return Landing(batch_id, tally.total, len(files), sum(f.size for f in files), names, empty)
+
+
+def replay(
+    spark: "SparkSession",
+    control: Control,
+    settings: Settings,
+    *,
+    encoding: str | None = None,
+    source_file: str | None = None,
+    observe: Observer = silent,
+) -> Landing:
+    """Try again what could not land, from the raw bytes in quarantine, with another text encoding if one is given.
+
+    What lands now is settled in quarantine; what still cannot land stays there with its newest reason.
+    """
+    session = spark.newSession()
+    tables.ensure(session, QUARANTINE)
+    open_rows = quarantine.open_rows(session, STAGE)
+    if source_file is not None:
+        open_rows = open_rows.where(open_rows.source_file == source_file)
+    items, counts = _read_quarantine(open_rows, encoding, settings)
+    records = [(name, i) for name, i in items if isinstance(i, Record)]
+    rejections = [(name, i) for name, i in items if isinstance(i, Rejection)]
+    if not items:
+        return Landing(None)
+    batch_id, arrived_at = new_id(), datetime.now(UTC)
+    observe(FHIR_RESOURCE.name, "plan")
+    base = _begin(session, control, batch_id)
+    with _undone_on_failure(session, control, batch_id):
+        observe(FHIR_RESOURCE.name, "write")
+        _write(session, landed_again(session, records, batch_id, arrived_at), batch_id, base)
+        observe(FHIR_RESOURCE.name, "quarantine")
+        quarantine.settle_landing(session, batch_id, source_file)
+        if rejections:
+            quarantine.hold(session, rejected_again(session, rejections, batch_id, arrived_at), batch_id)
+        observe(FHIR_RESOURCE.name, "gate")
+        if not counts.is_whole:
+            raise LakeError("What was read again does not add up; nothing was changed.")
+        control.finish(batch_id, "publishing", counts=list(_counts(batch_id, "replay", counts)))
+        _publish(session, control, batch_id, base, observe)
+    return Landing(batch_id, counts)
+
+
+def _begin(session: "SparkSession", control: Control, batch_id: str) -> tables.Snapshot | None:
+    tables.ensure(session, FHIR_RESOURCE)
+    tables.ensure(session, QUARANTINE)
+    recover(session, control, FHIR_RESOURCE)
+    base = tables.current(session, FHIR_RESOURCE)
+    run = {
+        "run_id": batch_id,
+        "job": "ingest fhir",
+        "table_name": FHIR_RESOURCE.name,
+        "run_key": batch_id,
+        "basis": "",
+        "mode": "land",
+        "as_of": "",
+        "base_snapshot_id": base.id if base else None,
+        "started_at": now(),
+    }
+    control.plan(run, {})
+    return base
+
+
+@contextmanager
+def _undone_on_failure(session: "SparkSession", control: Control, batch_id: str) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        tables.drop_branch(session, FHIR_RESOURCE, branch_name(batch_id))
+        quarantine.take_back(session, batch_id)
+        control.finish(batch_id, "failed", message=type(error).__name__)
+        raise
+
+
+def _write(session: "SparkSession", rows: "DataFrame", batch_id: str, base: tables.Snapshot | None) -> None:
+    branch = branch_name(batch_id)
+    tables.make_branch(session, FHIR_RESOURCE, branch, base.id if base else None)
+    tables.append(rows, FHIR_RESOURCE, branch, {tables.RUN_ID: batch_id, tables.RUN_KEY: batch_id})
+
+
+def _publish(
+    session: "SparkSession", control: Control, batch_id: str, base: tables.Snapshot | None, observe: Observer
+) -> None:
+    # 6. Publish. Killed after it: the next run completes the record.
+    observe(FHIR_RESOURCE.name, "publish")
+    snapshot = tables.publish(session, FHIR_RESOURCE, branch_name(batch_id), base.id if base else None)
+    # 7. Record.
+    observe(FHIR_RESOURCE.name, "record")
+    control.publish(batch_id, snapshot)
+
+
+def _check(
+    session: "SparkSession", chunks: Sequence[Chunk], tally: Tally, branch: str, base: tables.Snapshot | None
+) -> None:
+    if tally.unreported(chunks):
+        raise Conflict("A part of the files was not read to its end; nothing was landed, run it again.")
+    total = tally.total
+    head = tables.current(session, FHIR_RESOURCE, branch)
+    added = int(head.summary.get("added-records", 0)) if head and (base is None or head.id != base.id) else 0
+    if not total.is_whole or added != total.landed + total.contained:
+        raise LakeError(
+            f"The records do not add up: {total.records} were read, {total.landed} and {total.contained} contained "
+            f"ones were to land, {total.rejected} were held back, but {added} rows were written; nothing was landed."
+        )
+
+
+def _counts(batch_id: str, source: str, counts: Counts) -> Iterator[dict[str, Any]]:
+    figures: Mapping[str, int] = {
+        "landed": counts.landed,
+        "quarantined": counts.rejected,
+        "blank": counts.blank,
+        "contained": counts.contained,
+    }
+    for status, records in figures.items():
+        if records or status == "landed":
+            yield {"batch_id": batch_id, "source_file": source, "status": status, "records": records}
+
+
+def _ledger_row(batch_id: str, file: SourceFile, counts: Counts) -> dict[str, Any]:
+    return {
+        "sha256": file.sha256,
+        "batch_id": batch_id,
+        "path": file.name,
+        "bytes": file.size,
+        "lines": counts.lines,
+        "blank": counts.blank,
+        "landed": counts.landed,
+        "contained": counts.contained,
+        "quarantined": counts.rejected,
+        "landed_at": now(),
+    }
+
+
+@contextmanager
+def _watched(tally: Tally, chunks: Sequence[Chunk], progress: Progress) -> Iterator[None]:
+    """Tell `progress` how many bytes are read while the work goes on elsewhere."""
+    sizes = {c.chunk_id: c.end - c.start for c in chunks}
+    total, stop = sum(sizes.values()), threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(0.3):
+            progress(sum(sizes[i] for i in tally.by_chunk), total)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        watcher.join()
+        progress(total, total)
+
+
+def _read_quarantine(
+    open_rows: "DataFrame", encoding: str | None, settings: Settings
+) -> tuple[list[tuple[str, Item]], Counts]:
+    """Read the raw bytes of open landing rows again: items with their file, and counts."""
+    from pyspark.sql import functions as F
+
+    size = open_rows.agg(F.sum(F.length("raw")).alias("bytes")).collect()[0].bytes or 0
+    if size > _REPLAY_BYTES:
+        raise InputError(f"{size:,} bytes are held back, too many to replay at once; choose files with --file.")
+    key = ("run_id", "source_file", "line", "byte_offset", "entry")
+    pieces: dict[tuple[Any, ...], list[bytes]] = {}
+    for row in open_rows.orderBy(*key, "part").collect():
+        pieces.setdefault(tuple(row[k] for k in key), []).append(bytes(row.raw))
+    counts = Counts()
+    items: list[tuple[str, Item]] = []
+    for (_, name, line, offset, entry), parts in pieces.items():
+        for item in read_again(b"".join(parts), line, offset, entry, encoding, settings.max_record_bytes, counts):
+            items.append((name, item))
+    return items, counts

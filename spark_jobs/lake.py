@@ -1,0 +1,93 @@
+"""What people ask of the lake, one function each: land files, run jobs. The command line only shows it."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from lakehouse.control import Control, open_control
+from lakehouse.lock import writing
+from lakehouse.session import open_session
+from lakehouse.settings import Settings
+from spark_jobs.job import Job
+from spark_jobs.runner import Observer, RunResult, run_job, silent
+from spark_jobs.schedule import Failure, run_side_by_side
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from spark_jobs.ingest.land import Landing
+
+
+@dataclass(frozen=True)
+class Lake:
+    """An open lake: one Spark session, the control database, and the right to write."""
+
+    spark: "SparkSession"
+    control: Control
+    settings: Settings
+
+    @property
+    def as_of(self) -> str:
+        """The run's clock as a UTC day: the setting, else today."""
+        return self.settings.as_of or datetime.now(UTC).date().isoformat()
+
+    def land(
+        self, paths: Sequence[str], progress: Callable[[str, int, int], None], observe: Observer = silent
+    ) -> "Landing":
+        """Ingest FHIR files, folders and globs; `progress` hears (what, done, total) in bytes."""
+        from spark_jobs.ingest import land
+        from spark_jobs.ingest.discover import discover
+
+        threads = self.settings.cores or os.cpu_count() or 2
+        found = discover(paths)
+        new, old = land.choose(
+            self.control, found, self.settings, threads, lambda d, t: progress("Looking at files", d, t)
+        )
+        return land.ingest(
+            self.spark,
+            self.control,
+            self.settings,
+            new,
+            old,
+            progress=lambda d, t: progress("Landing records", d, t),
+            observe=observe,
+        )
+
+    def run(
+        self,
+        jobs: Sequence[Job],
+        *,
+        full: bool = False,
+        retry_held: bool = False,
+        observe: Observer = silent,
+    ) -> tuple[list[RunResult], list[Failure]]:
+        """Run these jobs, side by side where they can; see `run_job` for what each does."""
+
+        def one(job: Job) -> RunResult:
+            return run_job(
+                self.spark,
+                self.control,
+                self.settings,
+                job,
+                self.as_of,
+                full=full,
+                retry_held=retry_held,
+                observe=observe,
+            )
+
+        return run_side_by_side(jobs, one, self.settings.parallel_jobs)
+
+
+@contextmanager
+def open_lake(settings: Settings) -> Iterator[Lake]:
+    """Take the lake's write lock and start Spark; both are let go at the end."""
+    with writing(settings):
+        control = open_control(settings)
+        spark = open_session(settings)
+        try:
+            yield Lake(spark, control, settings)
+        finally:
+            spark.stop()
