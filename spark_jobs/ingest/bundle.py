@@ -113,8 +113,8 @@ class _Scan:
 
     def __init__(self, window: _Window, position: int) -> None:
         self.in_string = window.at(position) == b'"'
-        self.position = position + self.in_string
-        self.depth = 0
+        self.depth = 0 if self.in_string else 1  # inside the first bracket: a step may pass whole ones
+        self.position = position + 1
 
     def run(self, window: _Window, limit: int) -> int:
         """The position behind the value. Raises _TruncatedError, _TooLargeError if the window outgrows the limit."""

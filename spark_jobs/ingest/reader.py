@@ -43,7 +43,7 @@ def _items(chunk: Chunk, max_record_bytes: int, counts: Counts) -> Iterator[Item
     else:
         yield from _wide_items(source, chunk.layout, counts)
     if source.damage:
-        yield from _tail_items(source.damage, chunk.path, counts)
+        yield from _tail_items(source.damage, source, counts)
 
 
 def _line_items(
@@ -97,7 +97,7 @@ def _piece_items(piece: Piece) -> Iterator[Item]:
 
 
 def _cut_off(damage: Damage, raw: bytes, line: int, offset: int) -> Rejection:
-    return Rejection(damage.code, damage.reason, raw, line, offset)
+    return Rejection("record_cut_off", f"The record is cut off. {damage.reason}", raw, line, offset)
 
 
 def _wide_items(blocks: Iterable[bytes], layout: Layout, counts: Counts) -> Iterator[Item]:
@@ -115,15 +115,15 @@ def _wide_items(blocks: Iterable[bytes], layout: Layout, counts: Counts) -> Iter
     yield Rejection(layout.value.replace("-", ""), reason, bytes(held), None, offset, part=part)
 
 
-def _tail_items(damage: Damage, path: str, counts: Counts) -> Iterator[Item]:
+def _tail_items(damage: Damage, source: Source, counts: Counts) -> Iterator[Item]:
     """The compressed bytes that gave nothing, as one rejection in parts; without bytes if none are left."""
     counts.lines += 1
     part = 0
-    for raw in raw_tail(path, damage.tail, PART_BYTES):
-        yield Rejection(f"{damage.code}_rest", damage.reason, raw, None, None, part=part)
+    for raw in raw_tail(source.path, damage.tail, PART_BYTES):
+        yield Rejection(damage.code, damage.reason, raw, None, source.given, part=part)
         part += 1
     if not part:
-        yield Rejection(f"{damage.code}_rest", damage.reason, b"", None, None)
+        yield Rejection(damage.code, damage.reason, b"", None, source.given)
 
 
 def read_again(

@@ -21,7 +21,8 @@ _PIECE_BYTES = {Compression.GZIP: 16 << 10, Compression.ZSTD: 1 << 10}
 class Damage:
     """Where a compressed file stops being readable.
 
-    `code` is the reason code, `reason` its sentence, `tail` the file offset of the first byte that gave no output.
+    `code` is the reason code, `reason` its sentence, `tail` the file offset of the first byte that gave no output. A
+    changed bit may also have altered what was decoded before it was noticed: a checksum comes last.
     """
 
     code: str
@@ -38,18 +39,21 @@ class _Decoder(Protocol):
 
 
 class Source:
-    """The decompressed blocks of one file; `damage` is set once iteration has met bytes that cannot be decoded."""
+    """The decompressed blocks of one file.
+
+    `given` counts the bytes given so far; `damage` is set once iteration has met bytes that cannot be decoded.
+    """
 
     def __init__(self, path: str, compression: Compression) -> None:
         self.path = path
         self.compression = compression
+        self.given = 0
         self.damage: Damage | None = None
 
     def __iter__(self) -> Iterator[bytes]:
-        if self.compression is Compression.NONE:
-            yield from self._plain()
-        else:
-            yield from self._decompressed()
+        for block in self._plain() if self.compression is Compression.NONE else self._decompressed():
+            self.given += len(block)
+            yield block
 
     def _plain(self) -> Iterator[bytes]:
         with open(self.path, "rb") as file:
