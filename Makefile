@@ -49,6 +49,7 @@ lint: $(STAMP) ## Check style, types and the direction of imports.
 	@$(BIN)/ruff check $(CODE)
 	@$(BIN)/ruff format --check $(CODE)
 	@$(BIN)/mypy
+	@$(BIN)/mypy infra
 	@$(BIN)/lint-imports --no-logo
 
 format: $(STAMP) ## Put the code into its usual form.
