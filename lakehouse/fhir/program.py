@@ -1,0 +1,205 @@
+"""A compiled view as Spark SQL expressions, with every late-bound piece put in its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from lakehouse.fhir import elements, shape
+from lakehouse.fhir.columns import NAME, ColumnPlan
+from lakehouse.fhir.errors import at_path, fail
+from lakehouse.fhir.expressions import compile_path, literal, truth
+from lakehouse.fhir.references import bind
+from lakehouse.fhir.repeats import reshaped
+from lakehouse.fhir.selects import Part, compile_selects, rows_of
+from lakehouse.fhir.values import Compilation, Node, Problem, Scope, Value
+
+PARSED, PAYLOAD = "`__r`", "`__payload`"
+_CONSTANTS = {
+    "base64Binary", "boolean", "canonical", "code", "date", "dateTime", "decimal", "id", "instant", "integer",
+    "integer64", "oid", "string", "positiveInt", "time", "unsignedInt", "uri", "url", "uuid",
+}  # fmt: skip
+_NEEDS_TEXT = re.compile(r"(low|high)Boundary\s*\(|\bcontained\b|\bresource\b")
+_LATE = re.compile("\x00(?:PARSE(?P<parse>[0-9]+)|SHAPE(?P<shape>[0-9]+):(?P<item>[^\x00]+))\x00")
+
+
+@dataclass(frozen=True)
+class Program:
+    """The expressions of a view: plain raw columns, rows of the iterated ones, selection, problems, depth of repeats."""
+
+    resource: str
+    columns: tuple[ColumnPlan, ...]
+    payload: str
+    parse_arguments: str
+    plain: dict[str, str]
+    rows: str | None
+    where: str
+    shape_problem: str
+    problems: tuple[Problem, ...]
+    where_problems: tuple[Problem, ...]
+    depths: tuple[str, ...]
+    uses_repeat: bool
+
+    def bound(self, sql: str, key: str | None) -> str:
+        """An expression with the key's column; None takes the resource's id, and leaves `#id` references empty."""
+        return bind(sql, self.resource, key or f"{PARSED}.`id`", key is not None)
+
+
+def compile_program(view: Mapping[str, Any], depth: int) -> Program:
+    """Compiles a view whose `repeat` goes down to a depth; ViewError for an invalid view."""
+    resource = _resource(view)
+    root = Node(resource)
+    root.child(elements.Element("resourceType", "code", False), False)
+    compilation = Compilation(resource, root, _numbers_as_text(view), depth)
+    compilation.constants.update(_constants(view.get("constant", [])))
+    whole = Value(PARSED, resource, node=root, path=resource)
+    scope = Scope(compilation, whole, whole)
+    part = compile_selects(scope, view.get("select"), "select", 0)
+    if not part.columns:
+        fail("select", "has no column")
+    _unique(part.columns)
+    rows = _iterated(scope, part)
+    condition = Scope(compilation, whole, whole)
+    where = _where(condition, view.get("where", []))
+    return _link(scope, part, rows, where, condition.problems)
+
+
+def _link(scope: Scope, part: Part, rows: str | None, where: str, where_problems: list[Problem]) -> Program:
+    """Fills in what is known at the end only: the schemas and the common shape of repeated nodes."""
+    compilation = scope.compilation
+    # Inner repeats first: what they read of a node has to be read by the outer one too.
+    for common, levels in reversed(compilation.shapes):
+        for node in levels:
+            node.merge(common)
+
+    def late(match: re.Match[str]) -> str:
+        if match["parse"]:
+            return shape.parse_arguments(compilation.texts[int(match["parse"])])
+        return reshaped(compilation.shapes[int(match["shape"])][0], match["item"])
+
+    def fill(sql: str) -> str:
+        return _LATE.sub(late, sql)
+
+    root = compilation.root
+    return Program(
+        resource=compilation.resource,
+        columns=tuple(part.columns),
+        payload=shape.quoted_numbers([root, *compilation.texts], PAYLOAD),
+        parse_arguments=shape.parse_arguments(root),
+        plain={f"__e{position}": fill(sql) for position, sql in part.plain.items()},
+        rows=None if rows is None else fill(rows),
+        where=fill(where),
+        shape_problem=shape.problem(root, PARSED, PAYLOAD),
+        problems=tuple(Problem(fill(problem.sql), problem.message) for problem in scope.problems),
+        where_problems=tuple(Problem(fill(problem.sql), problem.message) for problem in where_problems),
+        depths=tuple(fill(depth) for depth in scope.depths),
+        uses_repeat=bool(compilation.shapes),
+    )
+
+
+def _iterated(scope: Scope, part: Part) -> str | None:
+    """All that iterates as one array of rows, without the plain columns: those stay beside it."""
+    if not part.rows:
+        return None
+    positions = {position for positions, _ in part.rows for position in positions}
+    columns = [column for column in part.columns if column.position in positions]
+    return rows_of(scope, Part(columns, {}, part.rows), columns)
+
+
+def _resource(view: Mapping[str, Any]) -> str:
+    if not isinstance(view, Mapping):
+        fail("view", "has to be an object")
+    name, resource = view.get("name"), view.get("resource")
+    if name is not None and (not isinstance(name, str) or not NAME.fullmatch(name)):
+        fail("name", f"has to match ^{NAME.pattern}$, and {name!r} does not")
+    if resource is None:
+        fail("resource", "is missing: name the resource type that the view is of")
+    if not isinstance(resource, str) or not elements.is_resource(resource):
+        fail(
+            "resource",
+            f"{resource!r} is not a resource type of FHIR R4{elements.nearest_resource(str(resource))}",
+        )
+    return resource
+
+
+def _numbers_as_text(view: Any) -> bool:
+    """Whether a path asks for the written precision of numbers, or reads resources that are held as text."""
+    if isinstance(view, Mapping):
+        return any(_numbers_as_text(value) for value in view.values())
+    if isinstance(view, list):
+        return any(_numbers_as_text(value) for value in view)
+    return isinstance(view, str) and _NEEDS_TEXT.search(view) is not None
+
+
+def _constants(constants: Any) -> dict[str, Value]:
+    if not isinstance(constants, list):
+        fail("constant", "has to be a list")
+    found: dict[str, Value] = {}
+    for index, constant in enumerate(constants):
+        where = f"constant[{index}]"
+        if not isinstance(constant, Mapping):
+            fail(where, "has to be an object with name and value[x]")
+        name = constant.get("name")
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            fail(f"{where}.name", f"has to match ^{NAME.pattern}$, and {name!r} does not")
+        if name in found:
+            fail(f"{where}.name", f"{name!r} is defined twice")
+        found[name] = _constant(constant, where)
+    return found
+
+
+def _constant(constant: Mapping[str, Any], where: str) -> Value:
+    values = [key for key in constant if key.startswith("value")]
+    if len(values) != 1:
+        fail(where, f"needs exactly one value[x] and has {len(values)}")
+    type_name = values[0].removeprefix("value")
+    type_name = type_name[:1].lower() + type_name[1:]
+    if type_name not in _CONSTANTS:
+        fail(f"{where}.{values[0]}", f"is not a type of constant (there are {', '.join(sorted(_CONSTANTS))})")
+    value = constant[values[0]]
+    kind = elements.KINDS[type_name]
+    if kind == "boolean":
+        if not isinstance(value, bool):
+            fail(f"{where}.{values[0]}", "has to be true or false")
+        return literal("boolean", "true" if value else "false", 0)
+    if kind in ("integer", "integer64", "decimal"):
+        whole = r"-?[0-9]+" if kind != "decimal" else r"-?[0-9]+(\.[0-9]+)?"
+        if isinstance(value, bool) or not re.fullmatch(whole, _number_text(value)):
+            fail(f"{where}.{values[0]}", f"is not a {type_name}")
+        with at_path(f"{where}.{values[0]}", _number_text(value)):
+            return literal(type_name, _number_text(value), 0)
+    if not isinstance(value, str):
+        fail(f"{where}.{values[0]}", "has to be a string")
+    return literal(type_name, value.removeprefix("@").removeprefix("T") if kind == "time" else value, 0)
+
+
+def _number_text(value: Any) -> str:
+    """A JSON number without an exponent."""
+    return format(Decimal(repr(value)), "f") if isinstance(value, float) else str(value)
+
+
+def _where(scope: Scope, conditions: Any) -> str:
+    """All conditions, true only where each is true."""
+    if not isinstance(conditions, list):
+        fail("where", "has to be a list of objects with a path")
+    tests = []
+    for index, condition in enumerate(conditions):
+        where = f"where[{index}]"
+        if not isinstance(condition, Mapping) or not isinstance(condition.get("path"), str):
+            fail(where, "has to be an object with a path")
+        path = condition["path"]
+        with at_path(f"{where}.path", path):
+            tests.append(f"coalesce({truth(scope, compile_path(scope, path), 'the path', 0)}, false)")
+    return " AND ".join(tests) or "true"
+
+
+def _unique(columns: list[ColumnPlan]) -> None:
+    """Names differ by more than case, for Spark and SQL engines do not tell them apart otherwise."""
+    seen: set[str] = set()
+    for column in columns:
+        if column.name.casefold() in seen:
+            fail("select", f"column {column.name} is defined twice")
+        seen.add(column.name.casefold())

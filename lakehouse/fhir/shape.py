@@ -1,0 +1,161 @@
+"""The schema to parse JSON with, and the sentences for records that do not have the shape of FHIR.
+
+Spark reads any token into a string and turns other mismatches into nulls. Here neither passes: mismatches that the
+parser sees come from its corrupt-record column, and strings that look like the text of an object, a list, a number or
+a boolean are looked up in the payload in quotes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lakehouse.fhir import elements
+from lakehouse.fhir.values import DECIMAL, Node, quote
+
+CORRUPT = "__corrupt"
+_SQL_TYPES = {"boolean": "BOOLEAN", "integer": "INT", "decimal": DECIMAL}
+_EXPECTED = {"boolean": "true or false", "integer": "an integer", "decimal": "a number"}
+# Strings of any length are legal in FHIR; Spark's own limit is 20 MB, and longer ones would make the row null.
+_OPTIONS = {
+    "mode": "PERMISSIVE",
+    "columnNameOfCorruptRecord": CORRUPT,
+    "maxStringLen": "2147483647",
+    "maxNestingDepth": "100000",
+    "allowSingleQuotes": "false",
+    "allowNonNumericNumbers": "false",
+}
+_MOST_LOCATED = 150
+
+
+def options() -> str:
+    """The parser's options as a SQL map."""
+    return f"map({', '.join(quote(text) for pair in _OPTIONS.items() for text in pair)})"
+
+
+def schema(node: Node) -> str:
+    """The DDL of what is read below a node, with the column that marks records of another shape."""
+    fields = [f"`{name}` {_sql_type(child)}" for name, child in node.children.items()]
+    return f"STRUCT<{', '.join([*fields, f'`{CORRUPT}` STRING'])}>"
+
+
+def parse_arguments(node: Node) -> str:
+    """The arguments of `from_json` after the text."""
+    return f"{quote(schema(node))}, {options()}"
+
+
+def _sql_type(node: Node) -> str:
+    one = "STRING"
+    if node.type not in elements.KINDS and node.type != "Resource":
+        one = f"STRUCT<{', '.join(f'`{name}` {_sql_type(child)}' for name, child in node.children.items())}>"
+    elif not node.as_text:
+        one = _SQL_TYPES.get(elements.KINDS.get(node.type, ""), "STRING")
+    return f"ARRAY<{one}>" if node.is_list else one
+
+
+def problem(root: Node, parsed: str, payload: str) -> str:
+    """SQL for the first problem with the shape of a record: a sentence, or null when there is none."""
+    any_mistaken = _any(root, parsed, payload) or "false"
+    return (
+        f"CASE WHEN {payload} IS NULL THEN 'the record is null' "
+        # Spark reads the first object of a list as the record.
+        f"WHEN {payload} NOT RLIKE '^[ \\\\t\\\\r\\\\n]*[{{]' THEN 'not valid JSON: a record is one object' "
+        f"WHEN {parsed}.`{CORRUPT}` IS NOT NULL THEN {_locate(root, payload)} "
+        f"WHEN {any_mistaken} THEN {_locate_mistaken(root, parsed, payload)} END"
+    )
+
+
+def _locate(root: Node, payload: str) -> str:
+    """Parses one element at a time to name the one that is wrong; inside a lambda, to keep generated code small."""
+    tests = ["CASE WHEN from_json(p, %s).`%s` IS NOT NULL THEN 'not valid JSON' END" % (  # noqa: UP031
+        parse_arguments(Node(root.type)), CORRUPT)]  # fmt: skip
+    for path, single in list(_single(root))[:_MOST_LOCATED]:
+        leaf = single
+        for name in path:
+            leaf = leaf.children[name]
+        message = f"element {'.'.join(path)}: expected {_expected(leaf)}"
+        tests.append(
+            f"CASE WHEN from_json(p, {parse_arguments(single)}).`{CORRUPT}` IS NOT NULL THEN {quote(message)} END"
+        )
+    tests.append("'an element does not have the shape that FHIR gives it'")
+    return f"transform(array({payload}), p -> coalesce({', '.join(tests)}))[0]"
+
+
+def _single(node: Node) -> Iterator[tuple[list[str], Node]]:
+    """Every element with a schema that reads nothing else, parents before children."""
+    for name, child in node.children.items():
+        bare = Node(child.type, child.is_list, child.as_text)
+        yield [name], Node(node.type, node.is_list, children={name: bare})
+        for path, single in _single(child):
+            yield [name, *path], Node(node.type, node.is_list, children={name: single})
+
+
+def _expected(node: Node) -> str:
+    one = _EXPECTED.get(
+        elements.KINDS.get(node.type, ""), "a string" if node.type in elements.KINDS else "an object"
+    )
+    return f"a list ({node.type})" if node.is_list else one
+
+
+def _any(node: Node, sql: str, payload: str, depth: int = 0) -> str:
+    """SQL that is true where a string or number below the node was read from a token of another kind."""
+    tests = []
+    for name, child in node.children.items():
+        if child.type not in elements.KINDS:
+            item = f"`__m{depth}`" if child.is_list else f"{sql}.`{name}`"
+            below = _any(child, item, payload, depth + 1) if child.type != "Resource" else ""
+            if below:
+                tests.append(f"exists({sql}.`{name}`, {item} -> {below})" if child.is_list else below)
+            continue
+        test = _mistaken(child, "`__m`" if child.is_list else f"{sql}.`{name}`", payload)
+        if test:
+            tests.append(f"exists({sql}.`{name}`, `__m` -> {test})" if child.is_list else test)
+    return f"coalesce({' OR '.join(tests)}, false)" if tests else ""
+
+
+def _mistaken(node: Node, sql: str, payload: str) -> str:
+    if node.as_text:
+        target = DECIMAL if node.type == "decimal" else "INT"
+        return f"({sql} IS NOT NULL AND try_cast({sql} AS {target}) IS NULL)"
+    if elements.KINDS[node.type] in _SQL_TYPES:
+        return ""
+    escaped = f"replace(replace({sql}, '\\\\', '\\\\\\\\'), '\"', '\\\\\"')"
+    unquoted = f"NOT contains({payload}, concat('\"', {escaped}, '\"'))"
+    is_json = (
+        f"(startswith({sql}, '[') AND json_array_length({sql}) IS NOT NULL "
+        f"OR startswith({sql}, '{{') AND json_object_keys({sql}) IS NOT NULL)"
+    )
+    # The first two comparisons keep the pattern away from nearly all strings.
+    is_number = f"({sql} >= '-' AND {sql} < ':' AND {sql} RLIKE '^-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?$')"
+    return f"(({is_json} OR {is_number} OR {sql} IN ('true', 'false')) AND {unquoted})"
+
+
+def _locate_mistaken(root: Node, parsed: str, payload: str) -> str:
+    tests = []
+    for path, single in list(_single(root))[:_MOST_LOCATED]:
+        test = _any(single, parsed, payload)
+        leaf = single
+        for name in path:
+            leaf = leaf.children[name]
+        if test:
+            message = f"element {'.'.join(path)}: expected {_expected(leaf)}"
+            tests.append(f"CASE WHEN {test} THEN {quote(message)} END")
+    tests.append("'an element does not have the shape that FHIR gives it'")
+    return f"transform(array(1), p -> coalesce({', '.join(tests)}))[0]"
+
+
+def quoted_numbers(roots: list[Node], payload: str) -> str:
+    """The payload with the numbers of some elements in quotes, so that their written precision survives parsing.
+
+    A key in quotes that a colon follows is never inside a string: there, its quotes would be escaped.
+    """
+    keys = sorted({name for root in roots for name, node in _all(root) if node.as_text})
+    if not keys:
+        return payload
+    pattern = f'(?<!\\\\\\\\)"({"|".join(keys)})"([ \\\\t\\\\r\\\\n]*:[ \\\\t\\\\r\\\\n]*)(-?[0-9]+(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?)'
+    return f"regexp_replace({payload}, '{pattern}', '\"$1\"$2\"$3\"')"
+
+
+def _all(node: Node) -> Iterator[tuple[str, Node]]:
+    for name, child in node.children.items():
+        yield name, child
+        yield from _all(child)

@@ -1,0 +1,216 @@
+"""A ViewDefinition on Spark: validate and compile, put it on records, or run it alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as spark
+
+from lakehouse.errors import ViewError
+from lakehouse.fhir.columns import OutputColumn
+from lakehouse.fhir.program import PARSED, PAYLOAD, Program, compile_program
+from lakehouse.fhir.values import Problem, quote
+
+# A stream's depth cannot be measured; what lies deeper becomes a problem of its record.
+_STREAM_DEPTH = 6
+_FIRST_DEPTH = 3
+_DEEPEST = 48
+FLAGS = ("is_selected", "problems")
+_NO_PROBLEMS = "CAST(array() AS ARRAY<STRING>)"
+
+
+class CompiledView:
+    """A valid ViewDefinition, compiled; it needs no Spark session until it is put on records."""
+
+    def __init__(self, view: Mapping[str, Any]) -> None:
+        self._view = view
+        self._compiled = cache(lambda depth: compile_program(view, depth))
+        program = self._compiled(1)
+        self.name: str = view.get("name") or program.resource.lower()
+        self.resource: str = program.resource
+        self.columns: tuple[OutputColumn, ...] = tuple(column.output for column in program.columns)
+
+    def schema(self) -> spark.StructType:
+        """The output's schema, in the view's order; every column may be null."""
+        return spark.StructType(
+            [spark.StructField(column.name, column.spark_type) for column in self.columns]
+        )
+
+    def project(
+        self,
+        records: DataFrame,
+        payload: str = "payload",
+        keep: Sequence[str] = (),
+        key: Column | None = None,
+    ) -> DataFrame:
+        """The view on every record: each yields at least one row, and none raises.
+
+        Output: the `keep` columns unchanged, the view's columns, `is_selected` and `problems` (array of sentences
+        without patient data, empty when fine). `is_selected` is false where the type differs, a `where` is not true or
+        an iteration has no row. A record that is not selected, or has problems, is one row with null view columns.
+        `key` is what getResourceKey() yields, by default the `id` in the payload; `#id` references are taken for
+        records of their own with the key `<resource type>/<key>#id`. A view with `repeat` on a batch reads the
+        records once more, to measure how deep they go; on a stream, deeper than 6 levels is a problem.
+        Raises ViewError when a column to keep has the name of a column of the output.
+        """
+        taken = {column.name.casefold() for column in self.columns} | set(FLAGS)
+        for name in keep:
+            if name.casefold() in taken or name.startswith("__"):
+                raise ViewError(
+                    f"keep: the output of the view has a column {name}; rename the column of the records."
+                )
+        for column in self.columns:
+            if column.name.casefold() in FLAGS:
+                raise ViewError(
+                    f"column {column.name}: the name is taken by a column that project() adds; rename it."
+                )
+        return self._rows(records, payload, tuple(keep), key, own_records=True)
+
+    def run(self, records: DataFrame, payload: str = "payload") -> DataFrame:
+        """The rows of the view alone; a record with a problem raises, when rows are read, an error that names it."""
+        rows = self._rows(records, payload, (), None, own_records=False)
+        message = f"concat({quote(f'view {self.name}: ')}, array_join(problems, '; '))"
+        check = f"CASE WHEN size(problems) > 0 THEN raise_error({message}) IS NULL ELSE is_selected END"
+        return rows.where(F.expr(check)).select(*(F.col(column.name) for column in self.columns))
+
+    def _rows(
+        self, records: DataFrame, payload: str, keep: tuple[str, ...], key: Column | None, own_records: bool
+    ) -> DataFrame:
+        keys = [] if key is None else [key.cast("string").alias("__key")]
+        source = records.select(*_kept(keep), F.col(f"`{payload}`").alias("__payload"), *keys)
+        program = self._program(source)
+        parsed = _parse(program, source, keep, key is not None)
+        column = "`__key`" if key is not None else (f"{PARSED}.`id`" if own_records else None)
+        return _finish(program, _evaluate(program, parsed, keep, column), keep)
+
+    def _program(self, source: DataFrame) -> Program:
+        """The program for the depth of the data: one job for each time that the depth turns out too small."""
+        first = self._compiled(1)
+        if not first.uses_repeat:
+            return first
+        if source.isStreaming:
+            return self._compiled(_STREAM_DEPTH)
+        depth = _FIRST_DEPTH
+        while True:
+            program = self._compiled(depth)
+            found = _depth(program, source)
+            if found <= depth:
+                return self._compiled(max(found, 1))
+            if depth >= _DEEPEST:
+                return program
+            depth = min(depth * 2, _DEEPEST)
+
+
+def compile_view(view: Mapping[str, Any]) -> CompiledView:
+    """Validates and compiles a ViewDefinition; ViewError names the element that is wrong and what is wrong with it."""
+    return CompiledView(view)
+
+
+def run_view(spark: SparkSession, view: Mapping[str, Any], resources: DataFrame) -> DataFrame:
+    """The rows of a view over resources: one string column `payload`, any types, one resource a row.
+
+    Columns stand in the view's order; rows in no promised order. ViewError for an invalid view; records that the view
+    cannot take (several values where one is allowed, a wrong shape) raise when rows are read, naming the column.
+    """
+    return compile_view(view).run(resources)
+
+
+def _depth(program: Program, source: DataFrame) -> int:
+    parsed = _parse(program, source, (), False)
+    depths = ", ".join(f"coalesce({program.bound(depth, None)}, 0)" for depth in program.depths)
+    found = parsed.where(f"{PARSED}.`resourceType` = {quote(program.resource)}").agg(
+        F.expr(f"max(array_max(array({depths})))")
+    )
+    row = found.collect()[0]
+    return int(row[0] or 0)
+
+
+def _parse(program: Program, source: DataFrame, keep: tuple[str, ...], has_key: bool) -> DataFrame:
+    """Adds the parsed record.
+
+    It is exploded from an array of one: the optimizer copies plain expressions into every later filter, and would
+    parse a record again and again; it does not look through a generator.
+    """
+    parse = F.expr(f"explode_outer(array(from_json({program.payload}, {program.parse_arguments})))")
+    names = [*(f"`{name}`" for name in keep), PAYLOAD, *(["`__key`"] if has_key else [])]
+    return source.select(*(F.col(name) for name in names), parse.alias("__r"))
+
+
+def _evaluate(program: Program, parsed: DataFrame, keep: tuple[str, ...], key: str | None) -> DataFrame:
+    """Adds raw values, then the problems and whether the record is selected."""
+
+    def bound(sql: str) -> Column:
+        return F.expr(program.bound(sql, key))
+
+    agrees = f"{PARSED}.`resourceType` <=> {quote(program.resource)}"
+    # A record of another type is judged by its type alone; one that does not parse has no type.
+    other = f"{PARSED}.`resourceType` IS NOT NULL AND NOT ({agrees})"
+    raw = [bound(sql).alias(name) for name, sql in program.plain.items()]
+    if program.rows is not None:
+        raw.append(bound(program.rows).alias("__rows"))
+    step = parsed.select(
+        *_kept(keep),
+        *raw,
+        F.expr(f"CASE WHEN {other} THEN NULL ELSE {program.shape_problem} END").alias("__shape"),
+        F.expr(agrees).alias("__agrees"),
+        bound(program.where).alias("__where"),
+        bound(_sentences(program.where_problems)).alias("__where_problems"),
+        bound(_sentences(program.problems)).alias("__path_problems"),
+    )
+    names = [F.col(f"`{name}`") for name in program.plain] + (
+        [] if program.rows is None else [F.col("`__rows`")]
+    )
+    problems = (
+        f"CASE WHEN `__shape` IS NOT NULL THEN array(`__shape`) WHEN NOT `__agrees` THEN {_NO_PROBLEMS} "
+        f"WHEN size(`__where_problems`) > 0 THEN `__where_problems` WHEN NOT `__where` THEN {_NO_PROBLEMS} "
+        f"ELSE array_distinct(concat(`__path_problems`, {_sentences(_checks(program))})) END"
+    )
+    has_rows = "true" if program.rows is None else "size(`__rows`) > 0"
+    selected = f"`__agrees` AND `__where` AND {has_rows}"
+    return step.select(
+        *_kept(keep), *names, F.expr(problems).alias("__problems"), F.expr(selected).alias("__selected")
+    )
+
+
+def _checks(program: Program) -> list[Problem]:
+    """What can be wrong with the values of columns: too many, or not of the type that is asked for."""
+    found = []
+    for column in program.columns:
+        if f"__{column.raw}" in program.plain:
+            found += column.problems(f"`__{column.raw}`")
+        else:
+            inner = column.problems(f"w.`{column.raw}`")
+            found += [Problem(f"exists(`__rows`, w -> {each.sql})", each.message) for each in inner]
+    return found
+
+
+def _sentences(problems: Sequence[Problem]) -> str:
+    """SQL for the sentences of those problems that a record has."""
+    if not problems:
+        return _NO_PROBLEMS
+    tests = ", ".join(f"CASE WHEN {problem.sql} THEN {quote(problem.message)} END" for problem in problems)
+    return f"array_compact(array({tests}))"
+
+
+def _finish(program: Program, evaluated: DataFrame, keep: tuple[str, ...]) -> DataFrame:
+    """One row for each row of the view, and one of nulls for a record without."""
+    fine = "(`__selected` AND size(`__problems`) = 0)"
+    plain = [F.col(f"`{name}`") for name in program.plain]
+    flags = [F.col("`__selected`"), F.col("`__problems`")]
+    if program.rows is not None:
+        inline = F.expr(f"inline_outer(CASE WHEN {fine} THEN `__rows` END)")
+        evaluated = evaluated.select(*_kept(keep), *plain, *flags, inline)
+    finished = []
+    for column in program.columns:
+        raw = f"`__{column.raw}`" if f"__{column.raw}" in program.plain else f"`{column.raw}`"
+        finished.append(F.expr(f"CASE WHEN {fine} THEN {column.finished(raw)} END").alias(column.name))
+    is_selected = F.expr("`__selected` OR size(`__problems`) > 0").alias("is_selected")
+    return evaluated.select(*_kept(keep), *finished, is_selected, F.col("`__problems`").alias("problems"))
+
+
+def _kept(keep: tuple[str, ...]) -> list[Column]:
+    return [F.col(f"`{name}`") for name in keep]
