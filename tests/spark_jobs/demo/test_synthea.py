@@ -61,7 +61,7 @@ def test_seed_date_zone_and_one_thread_are_fixed(home: Path) -> None:
     ("script", "reason"),
     [
         ('echo "Exception: java.lang.OutOfMemoryError: heap"\nexit 1\n', "ran out of memory"),
-        ("mkdir fhir\nexit 3\n", "exit code 3"),
+        ("mkdir fhir\necho {} > fhir/Patient.ndjson\nexit 3\n", "exit code 3"),
         ("exit 0\n", "exit code 0 before it was done"),
     ],
 )
