@@ -26,19 +26,19 @@ def raised(text: str, measured: float) -> str:
 
 def main(arguments: list[str]) -> int:
     """Compare the last run with the floor; 1 when it is below, 0 otherwise."""
-    command = [sys.executable, "-m", "coverage", "report", "--format=total", "--fail-under=0"]
+    command = [sys.executable, "-m", "coverage", "report", "--format=total", "--precision=4", "--fail-under=0"]
     measured = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603
     text = PYPROJECT.read_text(encoding="utf-8")
     floor = recorded(text)
     if measured < floor:
-        print(f"Line coverage is {measured} %, below the floor of {floor} %: test what you added.")
+        print(f"Line coverage is {measured:.1f} %, below the floor of {floor} %: test what you added.")
         return 1
     if "--raise" in arguments:
         PYPROJECT.write_text(raised(text, measured), encoding="utf-8")
         print(f"The floor of line coverage is now {int(measured)} %.")
     elif int(measured) > floor:
         print(
-            f"Line coverage is {measured} % and its floor {floor} %: "
+            f"Line coverage is {measured:.1f} % and its floor {floor} %: "
             "record it with `.venv/bin/python infra/coverage_floor.py --raise`."
         )
     return 0
