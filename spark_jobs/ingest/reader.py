@@ -62,12 +62,13 @@ def _line_items(
             )
             continue
         counts.lines += 1
-        if source and source.damage and not line.is_ended:
-            yield _cut_off(source.damage, line.raw, line.number, line.offset)
-        elif not line.raw or line.raw.isspace():
+        if not line.raw or line.raw.isspace():
             counts.blank += 1
-        else:
-            yield from resource_items(line.raw, Place(line.number, line.offset))
+            continue
+        items = resource_items(line.raw, Place(line.number, line.offset))
+        if source and source.damage and not line.is_ended and _is_broken(items[0]):
+            items = [_cut_off(source.damage, line.raw, line.number, line.offset)]
+        yield from items
 
 
 def _document_items(
@@ -94,6 +95,11 @@ def _piece_items(piece: Piece) -> Iterator[Item]:
     elif piece.kind == "entry":
         time = bundle_time(piece.meta, piece.timestamp)
         yield from entry_items(piece.raw, Place(piece.line, piece.offset, piece.entry, time, depth=1))
+
+
+def _is_broken(item: Item) -> bool:
+    """Whether more bytes might have helped; a last line without a line feed may yet be a whole object."""
+    return isinstance(item, Rejection) and item.reason_code in ("truncated_json", "invalid_json", "invalid_utf8")
 
 
 def _cut_off(damage: Damage, raw: bytes, line: int, offset: int) -> Rejection:

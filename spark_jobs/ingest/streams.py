@@ -129,8 +129,8 @@ class Source:
                 yield output
         self.damage = Damage(
             f"corrupt_{self.compression}",
-            f"The {self.compression} data is corrupt at byte {failing} of the file; what came before it was read; "
-            "get the file again.",
+            f"The {self.compression} data is corrupt at byte {failing} of the file or before; what could be read was "
+            "read and may be altered; get the file again.",
             spent,
         )
 

@@ -44,10 +44,10 @@ def read_file(path: Path, chunk_bytes: int = 1 << 20, max_record_bytes: int = 1 
     return Read(file.layout, records, rejections, counts)
 
 
-def resource(name: str, **fields: Any) -> bytes:
+def resource(name: str, /, **fields: Any) -> bytes:
     """The JSON of a resource `Type/id`."""
     resource_type, resource_id = name.split("/")
-    return json.dumps({"resourceType": resource_type, "id": resource_id, **fields}).encode()
+    return json.dumps({"resourceType": resource_type, "id": resource_id, **fields}, ensure_ascii=False).encode()
 
 
 def bundle(*entries: dict[str, Any], **fields: Any) -> bytes:
