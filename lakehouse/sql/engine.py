@@ -1,0 +1,31 @@
+"""What a query engine is, and the one place that picks it."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import pyarrow as pa
+
+from lakehouse.settings import Settings
+
+
+class SqlEngine(Protocol):
+    """Answers questions in Trino's dialect; never changes anything."""
+
+    def query(self, sql: str, parameters: Mapping[str, object] = {}, limit: int | None = None) -> pa.Table:
+        """The rows of one query, at most `limit` of them, in the query's order; instants are in UTC.
+
+        `parameters` gives each `:name` in the text its value; values are bound, never pasted into the text.
+        Raises InputError for anything that is not a query, names what does not exist, or cannot be computed.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release what the engine holds; a later `query` raises InputError."""
+        ...
+
+
+def open_engine(settings: Settings) -> SqlEngine:
+    """The engine of the settings' profile."""
+    from lakehouse.sql.embedded import EmbeddedEngine  # DuckDB takes a while to import
+
+    return EmbeddedEngine(settings)
