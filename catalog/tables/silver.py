@@ -1,6 +1,20 @@
-"""Silver: one clean row an entity, typed, coded, keyed, latest version; each table's module holds its declaration."""
+"""Silver: one clean row an entity, typed, coded, keyed, latest version; a module for each subject.
 
-from catalog.tables.silver_condition import CONDITION
-from catalog.tables.silver_patient import ENCOUNTER, PATIENT
+Their tables stand here in the order in which one reads them.
+"""
 
-__all__ = ["CONDITION", "ENCOUNTER", "PATIENT"]
+from catalog.tables.silver_patient import PATIENT, ENCOUNTER  # isort: skip
+from catalog.tables.silver_condition import CONDITION, PROCEDURE  # isort: skip
+from catalog.tables.silver_observation import LAB_RESULT, VITAL_SIGN  # isort: skip
+from catalog.tables.silver_medication import MEDICATION, MEDICATION_REQUEST  # isort: skip
+
+__all__ = [
+    "CONDITION",
+    "ENCOUNTER",
+    "LAB_RESULT",
+    "MEDICATION",
+    "MEDICATION_REQUEST",
+    "PATIENT",
+    "PROCEDURE",
+    "VITAL_SIGN",
+]

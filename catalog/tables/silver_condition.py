@@ -17,8 +17,9 @@ from catalog.tables.silver_parts import (
     patient_is_named,
     precision,
     reference_columns,
+    status,
 )
-from catalog.types import Boolean, Double, Text
+from catalog.types import Boolean, Double, Text, array
 
 CLINICAL_STATUSES = ("active", "recurrence", "relapse", "inactive", "remission", "resolved")
 VERIFICATION_STATUSES = (
@@ -28,6 +29,16 @@ VERIFICATION_STATUSES = (
     "confirmed",
     "refuted",
     "entered-in-error",
+)
+EVENT_STATUSES = (
+    "preparation",
+    "in-progress",
+    "not-done",
+    "on-hold",
+    "stopped",
+    "completed",
+    "entered-in-error",
+    "unknown",
 )
 
 CONDITION = Table(
@@ -134,6 +145,76 @@ CONDITION = Table(
         warn.that("code_is_given", "size(codes) > 0 or code_text is not null", "It is said what the condition is."),
         icd10cm_exists(),
         warn.that("recorder_npi_is_valid", "_recorder_npi_ok", "The NPI has ten digits and the right check digit."),
+        warn.reference("patient_id"),
+        warn.reference("encounter_id"),
+        fail.volume(0.5),
+    ),
+)
+
+PROCEDURE = Table(
+    "silver.procedure",
+    doc="One thing that was done to or for a person, or that was not done although planned.",
+    grain="one row per source procedure",
+    columns=(
+        Column("procedure_id", Text, doc="Logical id in the source.", tag=LINKING),
+        *patient_columns(),
+        *encounter_columns("The encounter in which it was done"),
+        status(EVENT_STATUSES),
+        code("status_reason_code", "Why it was not done or stopped, first coding."),
+        Column(
+            "is_done",
+            Boolean,
+            doc="True if completed, stopped half-way or under way; false if planned, not done or an error.",
+            tag=CLINICAL,
+        ),
+        codings("category_codes", "Kind of procedure, all codings."),
+        codings("codes", "What was done: all codings as written."),
+        Column("code_text", Text, doc="What was done, in the source's words.", null=True, tag=FREE_TEXT),
+        code("snomed_code", "First SNOMED CT code."),
+        code("cpt_code", "First CPT code."),
+        code("hcpcs_code", "First HCPCS code."),
+        code("icd10pcs_code", "First ICD-10-PCS code."),
+        code("icd9pcs_code", "First ICD-9-CM procedure code, as written."),
+        instant("started_at", "When it was done: the date, or the start of the period"),
+        precision("started_at"),
+        instant("ended_at", "End of the period; null for a single date"),
+        precision("ended_at"),
+        Column(
+            "performed_age_years",
+            Double,
+            doc="Age when it was done, where the source gives an age; the lower end of a range.",
+            null=True,
+            unit="a",
+            tag=CLINICAL,
+        ),
+        Column("performed_text", Text, doc="When it was done, in words.", null=True, tag=FREE_TEXT),
+        *reference_columns("performer", "The practitioner who did it, first one"),
+        npi_column("performer_npi", "the performer"),
+        *reference_columns("location", "Where it was done"),
+        codings("reason_codes", "Why it was done, all codings."),
+        Column("reason_condition_ids", array(Text), doc="Conditions named as the reason.", null=True, tag=LINKING),
+        codings("body_site_codes", "Where in the body, all codings."),
+        code("outcome_code", "Outcome, first coding."),
+        *RECORD,
+    ),
+    key=("procedure_id",),
+    retention=CLINICAL_RECORD,
+    checks=(
+        fail.unique("procedure_id"),
+        patient_is_named(),
+        is_known("status", EVENT_STATUSES),
+        in_order("started_at", "ended_at"),
+        not_before_birth("started_at"),
+        fail.that(
+            "started_at_not_in_the_future",
+            "started_at < date_add(:as_of, 2) or not is_done",
+            "What was done had begun by the end of the run's day (UTC), give or take a day for time zones.",
+        ),
+        fail.that(
+            "performed_age_is_plausible", "performed_age_years between 0 and 125", "An age is within 0 to 125 years."
+        ),
+        warn.that("code_is_given", "size(codes) > 0 or code_text is not null", "It is said what was done."),
+        warn.that("performer_npi_is_valid", "_performer_npi_ok", "The NPI has ten digits and the right check digit."),
         warn.reference("patient_id"),
         warn.reference("encounter_id"),
         fail.volume(0.5),
