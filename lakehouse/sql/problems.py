@@ -13,6 +13,7 @@ _COLUMN = re.compile(r'column "([^"]*)" not found|does not have a column named "
 _CANDIDATES = re.compile(r"Candidate bindings: (.*)")
 _NO_FUNCTION = re.compile(r"given name and argument types '([A-Za-z_0-9]+)\(")
 _GROUPED = re.compile(r'column "([^"]*)" must appear in the GROUP BY clause')
+_TYPES_MEET = "values of different types meet in the query: cast one of them."
 _AMBIGUOUS = re.compile(r'Ambiguous reference to column name "([^"]*)"')
 
 
@@ -33,6 +34,8 @@ def sentence(error: duckdb.Error) -> str:
     if isinstance(error, duckdb.BinderException | duckdb.CatalogException):
         return _name_problem(text)
     if isinstance(error, duckdb.ConversionException):
+        if "Unimplemented type for cast" in text:
+            return _TYPES_MEET
         return "a value cannot be turned into the type that the query asks for: try_cast gives null for such values."
     if isinstance(error, duckdb.OutOfRangeException):
         return "a number is too large for its type: cast it to double or decimal first."
@@ -75,7 +78,7 @@ def _name_problem(text: str) -> str:
     if "aggregate" in text.lower() and "WHERE" in text:
         return "WHERE cannot hold aggregates: use HAVING."
     if "Cannot compare values" in text or "Cannot mix values" in text or "explicit cast" in text.lower():
-        return "values of different types meet in the query: cast one of them."
+        return _TYPES_MEET
     return (
         "the names or types of the query do not fit together: check columns with DESCRIBE, and cast where types differ."
     )

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse.sql.output import Format, render
@@ -66,6 +66,7 @@ def test_json_has_no_number_that_json_lacks() -> None:
     assert json.loads(text_of(pa.table({"x": [float("nan"), float("inf")]}), "json")) == [{"x": None}, {"x": None}]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.none() | st.text(), st.none() | st.integers(-(2**63), 2**63 - 1)), min_size=1))
 def test_csv_reads_back_as_it_was_written(rows: list[tuple[str | None, int | None]]) -> None:
     texts = [None if text is None else text.replace("=", "").replace("@", "").strip("+-\t\r") for text, _ in rows]
@@ -98,6 +99,7 @@ def test_csv_number_is_never_taken_for_a_formula() -> None:
     assert text_of(pa.table({"n": [-1]}), "csv") == "n\r\n-1\r\n"
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_table_lets_no_value_steer_the_terminal(value: str) -> None:
     shown = text_of(pa.table({value: [value]}), "table")
