@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from catalog.derive.sodacl import ScanCheck, scan_yaml
-from catalog.model import Kind, Level, Table
+from catalog.model import Check, Kind, Level, Table
 from lakehouse.control import Outcome
 from lakehouse.errors import EnvironmentFailed
 from lakehouse.settings import Settings
@@ -22,38 +22,28 @@ SAMPLE_KEYS = 5
 _soda_import = threading.Lock()
 
 
-def broken_rules(table: Table, as_of: str) -> "Column":
-    """Names of the row rules (level fail) that a row breaks: array<string>, empty for a good row."""
+def broken_rules(table: Table, level: Level, as_of: str) -> "Column":
+    """Names of the row rules of that level that a row breaks: array<string>, empty for a good row."""
     from pyspark.sql import functions as F
 
-    rules = [c for c in table.checks_of(Kind.ROW) if c.level is Level.FAIL]
-    names = [F.when(~_condition(c.sql, as_of), F.lit(c.name)) for c in rules]
+    rules = [c for c in table.checks_of(Kind.ROW) if c.level is level]
+    names = [F.when(~F.expr(c.sql.replace(":as_of", f"DATE '{as_of}'")), F.lit(c.name)) for c in rules]
     if not names:
         return F.array().cast("array<string>")
     return F.filter(F.array(*names), lambda name: name.isNotNull())
 
 
-def warning_counts(table: Table, as_of: str) -> "dict[str, Column]":
-    """For each row rule of level warn, an aggregate that counts the rows that break it."""
-    from pyspark.sql import functions as F
-
-    rules = [c for c in table.checks_of(Kind.ROW) if c.level is Level.WARN]
-    return {c.name: F.count(F.when(~_condition(c.sql, as_of), F.lit(1))) for c in rules}
+def warning_rules(table: Table) -> list[Check]:
+    """The row rules that count and hold nothing back."""
+    return [c for c in table.checks_of(Kind.ROW) if c.level is Level.WARN]
 
 
 def warning_outcomes(table: Table, counts: Mapping[str, int]) -> list[Outcome]:
-    """The results of the warning rules from their counts."""
+    """The results of the warning rules from the number of rows that break each."""
     return [
         Outcome(c.name, c.level.value, "warn" if counts[c.name] else "pass", counts[c.name], c.doc)
-        for c in table.checks_of(Kind.ROW)
-        if c.level is Level.WARN
+        for c in warning_rules(table)
     ]
-
-
-def _condition(sql: str, as_of: str) -> "Column":
-    from pyspark.sql import functions as F
-
-    return F.expr(sql.replace(":as_of", f"DATE '{as_of}'"))
 
 
 def gate(

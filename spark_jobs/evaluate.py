@@ -6,7 +6,7 @@ Pure DataFrame code without reads, writes or actions. The result depends on the 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from catalog.model import Kind, Table
+from catalog.model import Kind, Level, Table
 from catalog.tables.record import RECORD as RECORD_COLUMNS
 from lakehouse.quality import broken_rules
 from spark_jobs.job import RECORD, Job
@@ -68,9 +68,9 @@ def evaluate(
     """Rows of the job's table from rows of bronze.fhir_resource, with what became of each record.
 
     Columns: the table's own ones, then `record`: the source record's place and version, `status` (one of STATUSES),
-    `reasons` (array<string>, why it is quarantined) and `is_first` (true on one row of each record, so that rows with
-    it are counted to count records). Every version of every record that is passed in comes out at least once. All
-    versions of a record must be passed in together.
+    `reasons` (array<string>, why it is quarantined), `warnings` (array<string>, names of the warn rules that the row
+    breaks) and `is_first` (true on one row of each record: counting those counts records). Every version of every
+    record that is passed in comes out at least once. All versions of a record must be passed in together.
     """
     from pyspark.sql import functions as F
 
@@ -86,9 +86,14 @@ def evaluate(
     )
     rows = rows.withColumn(RECORD, packed).drop("is_selected", "problems")
     made = job.function(rows, **lookups)
-    broken = F.when(F.col(f"{RECORD}.is_selected"), broken_rules(job.writes, as_of)).otherwise(F.array())
-    made = made.withColumn("_reasons", F.concat(f"{RECORD}.problems", broken.cast("array<string>")))
-    return _judge(made.select(*own_columns(job.writes), RECORD, "_reasons"), job.writes)
+    none = F.array().cast("array<string>")
+
+    def broken(level: Level) -> "Column":
+        return F.when(F.col(f"{RECORD}.is_selected"), broken_rules(job.writes, level, as_of)).otherwise(none)
+
+    reasons = F.concat(f"{RECORD}.problems", broken(Level.FAIL)).alias("_reasons")
+    made = made.select(*own_columns(job.writes), RECORD, reasons, broken(Level.WARN).alias("_warnings"))
+    return _judge(made, job.writes)
 
 
 def _judge(rows: "DataFrame", table: Table) -> "DataFrame":
@@ -115,7 +120,11 @@ def _judge(rows: "DataFrame", table: Table) -> "DataFrame":
         .otherwise(NOT_SELECTED)
     )
     record = F.struct(
-        f"{RECORD}.*", status.alias("status"), F.col("_all").alias("reasons"), F.col("_first").alias("is_first")
+        f"{RECORD}.*",
+        status.alias("status"),
+        F.col("_all").alias("reasons"),
+        F.col("_warnings").alias("warnings"),
+        F.col("_first").alias("is_first"),
     )
     return rows.select(*own_columns(table), record.alias(RECORD))
 

@@ -152,7 +152,7 @@ def _carry_out(
     evaluated = evaluate(plan.job, compile_view(plan.view), records, lookups, plan.as_of)
     evaluated = evaluated.persist(StorageLevel.MEMORY_AND_DISK)
     try:
-        counted = _count(evaluated, table, plan.as_of)
+        counted = _count(evaluated, table)
         totals = counted.total()
         if not totals:
             control.finish(run_id, "unchanged", live_rows=_live_rows(session, table, None))
@@ -199,21 +199,19 @@ def _figure(o: Outcome) -> str:
     return "could not be checked" if o.value is None else f"{o.value:g}"
 
 
-def _count(evaluated: "DataFrame", table: Table, as_of: str) -> Counted:
+def _count(evaluated: "DataFrame", table: Table) -> Counted:
     """One pass over the evaluated rows: it fills the cache."""
     from pyspark.sql import functions as F
 
     r = F.col(RECORD)
-    warnings = quality.warning_counts(table, as_of)
+    names = [c.name for c in quality.warning_rules(table)]
+    warned = [F.count(F.when(F.array_contains(r.warnings, name), 1)).alias(name) for name in names]
     grouped = evaluated.groupBy(
         r.batch_id.alias("batch_id"), r.source_file.alias("source_file"), r.status.alias("status")
     )
-    rows = grouped.agg(
-        F.count(F.when(r.is_first, 1)).alias("records"), *(c.alias(f"_{n}") for n, c in warnings.items())
-    ).collect()
+    rows = grouped.agg(F.count(F.when(r.is_first, 1)).alias("records"), *warned).collect()
     counts = [{k: row[k] for k in ("batch_id", "source_file", "status", "records")} for row in rows]
-    broken = {n: sum(row[f"_{n}"] for row in rows if row["status"] == ACCEPTED) for n in warnings}
-    return Counted(counts, broken)
+    return Counted(counts, {n: sum(row[n] for row in rows if row["status"] == ACCEPTED) for n in names})
 
 
 def _write(session: "SparkSession", plan: Plan, evaluated: "DataFrame", run_id: str, *, has_rows: bool) -> None:

@@ -112,7 +112,7 @@ def main(ctx: click.Context, home: Path | None, debug: bool) -> None:
     ctx.obj = Context(home, debug)
 
 
-from spark_jobs.cli import look, work  # noqa: E402  the commands need `main`
+from spark_jobs.cli import demo, look, work  # noqa: E402  the commands need `main`
 
-for _command in (*work.COMMANDS, *look.COMMANDS):
+for _command in (demo.demo, *work.COMMANDS, *look.COMMANDS):
     main.add_command(_command)

@@ -40,7 +40,7 @@ def fhir(context: Context, paths: tuple[str, ...], dry_run: bool) -> None:
     from spark_jobs.lake import open_lake
 
     with open_lake(context.settings) as lake:
-        _land(lake, list(paths))
+        land_and_show(lake, list(paths))
 
 
 def _list_files(context: Context, paths: tuple[str, ...]) -> None:
@@ -56,16 +56,17 @@ def _list_files(context: Context, paths: tuple[str, ...]) -> None:
     table("", ["file", "size", "layout", "compression", ""], rows, right=["size"])
 
 
-def _land(lake: "Lake", paths: list[str]) -> "Landing":
+def land_and_show(lake: "Lake", paths: list[str]) -> "Landing":
+    """Ingest with progress bars, then print the summary by resource type."""
     started = time.monotonic()
-    with _bars() as advance:
+    with bars() as advance:
         landing = lake.land(paths, advance)
     _show_landing(landing, time.monotonic() - started)
     return landing
 
 
 @contextmanager
-def _bars() -> Iterator[Callable[[str, int, int], None]]:
+def bars() -> Iterator[Callable[[str, int, int], None]]:
     """Progress bars by name, each made when it is first heard of."""
     with progress() as shown:
         tasks: dict[str, Any] = {}
@@ -119,15 +120,16 @@ def run(context: Context, targets: tuple[str, ...], full: bool, dry_run: bool) -
     from spark_jobs.lake import open_lake
 
     with open_lake(context.settings) as lake:
-        failures = _run(lake, jobs, full=full)
-    _leave(failures)
+        failures = run_and_show(lake, jobs, full=full)
+    leave(failures)
 
 
-def _run(lake: "Lake", jobs: Any, *, full: bool = False, retry_held: bool = False) -> "list[Failure]":
+def run_and_show(lake: "Lake", jobs: Any, *, full: bool = False, retry_held: bool = False) -> "list[Failure]":
+    """Run jobs with a bar for each, then print where the records went; returns what failed."""
     from spark_jobs.runner import STEPS
 
     started = time.monotonic()
-    with _bars() as advance:
+    with bars() as advance:
 
         def observe(name: str, step: str) -> None:
             advance(name, STEPS.index(step) + 1, len(STEPS))
@@ -153,7 +155,7 @@ def _show_results(results: "list[RunResult]") -> None:
     table("", columns, rows, right=columns[3:])
 
 
-def _leave(failures: "list[Failure]") -> None:
+def leave(failures: "list[Failure]") -> None:
     """Exit with the kind of the first real failure."""
     from lakehouse.errors import LakeError
 
@@ -178,8 +180,8 @@ def replay(context: Context, stage: str | None, encoding: str | None, source_fil
     with open_lake(context.settings) as lake:
         if stage in (None, "landing"):
             _replay_landing(lake, encoding, source_file)
-        failures = [] if stage == "landing" else _run(lake, jobs, retry_held=True)
-    _leave(failures)
+        failures = [] if stage == "landing" else run_and_show(lake, jobs, retry_held=True)
+    leave(failures)
 
 
 def _replay_landing(lake: "Lake", encoding: str | None, source_file: str | None) -> None:
