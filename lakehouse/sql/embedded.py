@@ -113,7 +113,8 @@ def _open(settings: Settings, query: Query, spill: Path) -> duckdb.DuckDBPyConne
     lake = {table: pointers[table] for table in named if table.catalog == "lake"}
     connection = duckdb.connect(":memory:", config=_config(settings, spill))
     try:
-        _load_extensions(connection)
+        if lake:
+            _load_extensions(connection)  # most of the time that a small query takes
         for catalog in ("lake", "control", LISTING):
             connection.execute(f"ATTACH ':memory:' AS {catalog}")
         _lock(connection, [sources.table_folder(path) for path in lake.values()])

@@ -1,17 +1,18 @@
 """What a query engine is, and the one place that picks it."""
 
 from collections.abc import Mapping
-from typing import Protocol
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Protocol
 
 from lakehouse.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class SqlEngine(Protocol):
     """Answers questions in Trino's dialect; never changes anything."""
 
-    def query(self, sql: str, parameters: Mapping[str, object] = {}, limit: int | None = None) -> pa.Table:
+    def query(self, sql: str, parameters: Mapping[str, object] = {}, limit: int | None = None) -> "pa.Table":
         """The rows of one query, at most `limit` of them, in the query's order; instants are in UTC.
 
         `parameters` gives each `:name` in the text its value; values are bound, never pasted into the text.
