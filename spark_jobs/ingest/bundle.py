@@ -23,6 +23,7 @@ _TO_QUOTE = re.compile(rb"""(?:[^"\\]++|\\.)*+""", re.DOTALL)
 _GAP = re.compile(rb"[ \t\r\n,]*+")
 _SCALAR = re.compile(rb"""[^\s,"\[\]{}]*+""")
 _ENVELOPE_BYTES = 64 << 10
+_QUOTE, _BACKSLASH, _OPENING = ord('"'), ord("\\"), frozenset(b"[{")
 
 Kind = Literal["value", "bundle", "entry", "rest"]
 
@@ -126,17 +127,18 @@ class _Scan:
         return self.position
 
     def _advance(self, data: bytearray) -> bool:
-        while self.position < len(data):
-            match = (_TO_QUOTE if self.in_string else _TO_BRACKET).match(data, self.position)
-            self.position = match.end() if match else self.position
-            byte = data[self.position : self.position + 1]
-            if not byte or byte == b"\\":
-                return False  # a backslash: its second half is in the next block
-            self.position += 1
-            if byte == b'"':
+        position, size = self.position, len(data)  # locals: this loop is the cost of a document
+        while position < size:
+            match = (_TO_QUOTE if self.in_string else _TO_BRACKET).match(data, position)
+            self.position = position = match.end() if match else position
+            if position == size or data[position] == _BACKSLASH:
+                return False  # the backslash's second half is in the next block
+            byte = data[position]
+            self.position = position = position + 1
+            if byte == _QUOTE:
                 self.in_string = not self.in_string
             else:
-                self.depth += 1 if byte in b"[{" else -1
+                self.depth += 1 if byte in _OPENING else -1
             if self.depth <= 0 and not self.in_string:
                 return True
         return False

@@ -17,6 +17,7 @@ from catalog.tables.ops import QUARANTINE
 from lakehouse import quarantine, tables
 from lakehouse.control import Control, new_id, now
 from lakehouse.errors import Conflict, InputError, LakeError
+from lakehouse.session import own_session
 from lakehouse.settings import Settings
 from spark_jobs.ingest.discover import SourceFile, inspect_all, plan
 from spark_jobs.ingest.frames import landed, landed_again, rejected, rejected_again
@@ -77,7 +78,7 @@ def ingest(
     names = [f.name for f in skipped]
     if not files:
         return Landing(None, skipped=names)
-    session = spark.newSession()
+    session = own_session(spark)
     batch_id, arrived_at = new_id(), datetime.now(UTC)
     # 1. Plan.
     observe(FHIR_RESOURCE.name, "plan")
@@ -120,7 +121,7 @@ def replay(
 
     What lands now is settled in quarantine; what still cannot land stays there with its newest reason.
     """
-    session = spark.newSession()
+    session = own_session(spark)
     tables.ensure(session, QUARANTINE)
     open_rows = quarantine.open_rows(session, STAGE)
     if source_file is not None:

@@ -88,6 +88,7 @@ def test_a_truncated_compressed_file_gives_its_whole_lines_and_keeps_the_rest(
     assert raws[landed].startswith(cut_off.raw)
     assert rest.byte_offset == (cut_off.byte_offset or 0) + len(cut_off.raw)
     assert stored[: len(stored) // 2].endswith(rest.raw)
+    assert len(rest.raw) < len(stored) // 4  # what was decoded isn't kept again
 
 
 def test_a_whole_last_line_lands_though_the_compressed_data_ends_too_early(read: Reader) -> None:

@@ -202,6 +202,16 @@ def test_a_deletion_is_a_tombstone_with_the_best_known_time() -> None:
         assert item.payload_sha256 == hashlib.sha256(b"Patient/p1").hexdigest()
 
 
+def test_a_deletion_in_a_nested_bundle_takes_the_time_of_the_nearest_one() -> None:
+    deletion = {"request": {"method": "DELETE", "url": "Patient/p1"}}
+    inner = json.loads(bundle(deletion))
+    for fields, day in (({}, 1), ({"timestamp": "2024-01-02T00:00:00Z"}, 2)):
+        raw = bundle({"resource": {**inner, **fields}}, timestamp="2024-01-01T00:00:00Z")
+        *_, item = resource_items(raw, HERE)
+        assert isinstance(item, Record)
+        assert item.last_updated == datetime(2024, 1, day, tzinfo=UTC)
+
+
 @pytest.mark.parametrize(
     ("entry", "code"),
     [
