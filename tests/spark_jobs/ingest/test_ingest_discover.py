@@ -133,3 +133,13 @@ def test_only_plain_ndjson_is_cut_into_ranges(tmp_path: Path) -> None:
         assert own[-1].end == file.size
         assert len(own) == (4 if file.path.name == "a.ndjson" else 1)
     assert not [chunk for chunk in chunks if chunk.path.endswith("d.json")]
+
+
+def test_a_file_that_vanishes_before_it_is_looked_at_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"gone\.json can't be read \(No such file or directory\)"):
+        inspect(tmp_path / "gone.json", 1000)
+
+
+def test_a_first_line_nested_too_deeply_costs_that_line_only(tmp_path: Path) -> None:
+    (tmp_path / "deep").write_bytes(b"[" * 5000 + b"]" * 5000 + b"\n" + LINES)
+    assert inspect(tmp_path / "deep", 1 << 20).layout is Layout.NDJSON
