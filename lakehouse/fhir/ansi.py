@@ -79,11 +79,7 @@ def _convert(kind: str, target: spark.DataType) -> Conversion | None:
         case spark.StringType():
             return Conversion(target, lambda sql: f"CAST({sql} AS STRING)", can_fail=False)
         case spark.DateType() | spark.TimestampType():
-            return (
-                Conversion(target, _day if name == "date" else _moment)
-                if kind in ("dateTime", "string")
-                else None
-            )
+            return Conversion(target, _day if name == "date" else _moment) if kind in ("dateTime", "string") else None
         case spark.BooleanType():
             return Conversion(target, lambda sql: f"try_cast({sql} AS BOOLEAN)") if kind == "string" else None
         case spark.DoubleType() | spark.FloatType():

@@ -18,9 +18,7 @@ def boundary(value: Value, is_low: bool, position: int) -> Value:
             return value
         case "decimal" | "integer":
             if value.text is None:
-                raise PathError(
-                    f"{name}() needs an element or a literal: a computed number has no precision", position
-                )
+                raise PathError(f"{name}() needs an element or a literal: a computed number has no precision", position)
             return Value(_decimal(value.text, is_low), "decimal", path=value.path)
         case "dateTime":
             sql = _day(value.sql, is_low) if value.type == "date" else _date_time(value.sql, is_low)

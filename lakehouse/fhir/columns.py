@@ -17,6 +17,8 @@ from lakehouse.fhir.values import Problem, Scope, Value, as_array
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _KEYS = {"path", "name", "description", "collection", "type", "tag", "id", "extension", "modifierExtension"}
+# A number may be declared as a wider one, a date or time as the string that it is written as.
+_WIDER = {("integer", "decimal"), ("integer", "integer64"), ("dateTime", "string"), ("time", "string")}
 _CODING = ("system", "code", "display")
 
 
@@ -87,9 +89,7 @@ class ColumnPlan:
         """Conditions on the raw value that make the record unusable, each with its sentence."""
         found = []
         if self.is_many and not self.is_collection:
-            found.append(
-                Problem(f"size({raw}) > 1", f"column {self.name}: several values where one is allowed")
-            )
+            found.append(Problem(f"size({raw}) > 1", f"column {self.name}: several values where one is allowed"))
         if self.convert.can_fail:
             what = f"column {self.name}: a value is not a {self.convert.type.simpleString()}"
             if self.is_many:
@@ -119,9 +119,7 @@ def plan_column(scope: Scope, column: Any, where: str, position: int) -> tuple[C
     sql = as_array(value) if is_collection else value.sql
     raw_ddl = f"ARRAY<{plain}>" if many else plain
     is_row_index = path.strip() == "%rowIndex"
-    plan = ColumnPlan(
-        position, name, fhir_type, is_collection, many, raw_ddl, convert, value.path, is_row_index
-    )
+    plan = ColumnPlan(position, name, fhir_type, is_collection, many, raw_ddl, convert, value.path, is_row_index)
     return plan, f"CAST({sql} AS {raw_ddl})"
 
 
@@ -148,9 +146,7 @@ def _coding(value: Value, name: str) -> Value:
     for field in _CODING:
         node.child(elements.table("Coding").elements[field], False)
     struct = (
-        "CASE WHEN {0} IS NOT NULL THEN named_struct("
-        + ", ".join(f"'{f}', {{0}}.`{f}`" for f in _CODING)
-        + ") END"
+        "CASE WHEN {0} IS NOT NULL THEN named_struct(" + ", ".join(f"'{f}', {{0}}.`{f}`" for f in _CODING) + ") END"
     )
     sql = f"transform({value.sql}, c -> {struct.format('c')})" if value.many else struct.format(value.sql)
     return replace(value, sql=sql)
@@ -162,22 +158,16 @@ def _type(value: Value, declared: Any, where: str) -> str:
         return "string" if value.kind == "empty" else value.type
     if not isinstance(declared, str):
         fail(f"{where}.type", "has to be the name of a FHIR type")
-    declared = declared.rsplit("/", 1)[-1]
-    if declared not in KINDS and declared != "Coding":
-        fail(
-            f"{where}.type",
-            f"{declared!r} is not a type that a column can have{elements.nearest(declared, KINDS)}",
-        )
+    name: str = declared.rsplit("/", 1)[-1]
+    if name not in KINDS and name != "Coding":
+        fail(f"{where}.type", f"{name!r} is not a type that a column can have{elements.nearest(name, KINDS)}")
     if value.kind == "empty":
-        return declared
-    yields, wanted = KINDS.get(value.type, value.type), KINDS.get(declared, declared)
-    if yields == wanted and (wanted != "dateTime" or _temporal(value.type, declared)):
-        return declared
-    if (yields, wanted) in (("integer", "decimal"), ("integer", "integer64")) or (
-        declared == "string" and yields in ("dateTime", "time")
-    ):
-        return declared
-    fail(f"{where}.type", f"is {declared}, but the path yields {value.type}")
+        return name
+    yields, wanted = KINDS.get(value.type, value.type), KINDS.get(name, name)
+    agrees = _temporal(value.type, name) if wanted == "dateTime" else yields == wanted
+    if agrees or (yields, wanted) in _WIDER:
+        return name
+    fail(f"{where}.type", f"is {name}, but the path yields {value.type}")
 
 
 def _temporal(yields: str, declared: str) -> bool:

@@ -69,9 +69,7 @@ def arithmetic(scope: Scope, operator: str, left: Value, right: Value, position:
         raise PathError(f"{operator!r} does not take a {left.type} and a {right.type}", position)
     if operator != "/" and "decimal" not in (a.kind, b.kind):
         name = {"+": "try_add", "-": "try_subtract", "*": "try_multiply"}[operator]
-        return Value(
-            f"{name}({a.sql}, {b.sql})", "integer64" if "integer64" in (a.kind, b.kind) else "integer"
-        )
+        return Value(f"{name}({a.sql}, {b.sql})", "integer64" if "integer64" in (a.kind, b.kind) else "integer")
     return Value(_decimals(operator, decimal(a), decimal(b)), "decimal")
 
 
@@ -91,10 +89,11 @@ def span(kind: str, sql: str) -> tuple[str, str]:
     """The first and the last instant of a written date or time: microseconds, or for `time` padded text."""
     if kind == "time":
         low = f"rpad(concat({sql}, substr('00:00:00.000000', length({sql}) + 1)), 15, '0')"
-        high = f"CASE WHEN length({sql}) < 8 THEN concat({sql}, substr('00:59:59.999999', length({sql}) + 1)) ELSE {low} END"
-        return low, high
+        padded = f"concat({sql}, substr('00:59:59.999999', length({sql}) + 1))"
+        return low, f"CASE WHEN length({sql}) < 8 THEN {padded} ELSE {low} END"
     day = f"try_cast(concat({sql}, substr('0000-01-01', length({sql}) + 1)) AS DATE)"
-    after = f"CASE length({sql}) WHEN 4 THEN add_months({day}, 12) WHEN 7 THEN add_months({day}, 1) ELSE date_add({day}, 1) END"
+    months = f"WHEN 4 THEN add_months({day}, 12) WHEN 7 THEN add_months({day}, 1)"
+    after = f"CASE length({sql}) {months} ELSE date_add({day}, 1) END"
     at = f"unix_micros({instant(sql)})"
     low = f"CASE WHEN length({sql}) <= 10 THEN unix_date({day}) * 86400000000L ELSE {at} END"
     high = f"CASE WHEN length({sql}) <= 10 THEN unix_date({after}) * 86400000000L - 1 ELSE {at} END"
@@ -106,10 +105,11 @@ def instant(sql: str) -> str:
 
     Spark alone would read words such as `today`, lack minutes without seconds, and use the session's time zone.
     """
-    pattern = r"^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2})(:[0-9]{2}(?:\\.[0-9]+)?)?(Z|[+-][0-9]{2}:[0-9]{2})?$"
-    seconds = f"CASE WHEN substr({sql}, 17, 1) = ':' THEN {sql} ELSE concat(substr({sql}, 1, 16), ':00', substr({sql}, 17)) END"
-    zone = f"CASE WHEN {sql} RLIKE '(Z|[+-][0-9]{{2}}:[0-9]{{2}})$' THEN '' ELSE 'Z' END"
-    return f"CASE WHEN {sql} RLIKE '{pattern}' THEN try_cast(concat({seconds}, {zone}) AS TIMESTAMP) END"
+    pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[+-][0-9]{2}:[0-9]{2})?$"
+    with_seconds = f"concat(substr({sql}, 1, 16), ':00', substr({sql}, 17))"
+    full = f"CASE WHEN substr({sql}, 17, 1) = ':' THEN {sql} ELSE {with_seconds} END"
+    zone = f"CASE WHEN substr({sql}, -1) = 'Z' OR substr({sql}, -6, 1) IN ('+', '-') THEN '' ELSE 'Z' END"
+    return f"CASE WHEN {sql} RLIKE '{pattern}' THEN try_cast(concat({full}, {zone}) AS TIMESTAMP) END"
 
 
 def _common(left: Value, right: Value, operator: str, position: int) -> str:

@@ -114,9 +114,7 @@ def _boundary(scope: Scope, base: Value, node: Call, evaluate: Evaluate) -> Valu
 
 def _resource_key(scope: Scope, base: Value, node: Call, evaluate: Evaluate) -> Value:
     if base.sql != scope.root.sql:
-        raise PathError(
-            "getResourceKey() is for the resource itself, not for what is inside it", node.position
-        )
+        raise PathError("getResourceKey() is for the resource itself, not for what is inside it", node.position)
     return references.resource_key(scope)
 
 

@@ -67,7 +67,7 @@ def _field(item: Value, element: elements.Element, node: Node) -> Value:
 
 
 def of_type(scope: Scope, value: Value, wanted: str, position: int) -> Value:
-    """The items of that type: of a choice element, of resources inside a resource, or of what is of that type anyway."""
+    """The items of a type: of a choice element, of resources inside a resource, or of what is of that type anyway."""
     if value.kind == "empty":
         return value
     if not elements.is_known(wanted):
@@ -90,10 +90,7 @@ def choices(scope: Scope, value: Value) -> list[Value]:
     """All the elements that a choice can be, for a question that does not need the type."""
     assert value.choice is not None
     base, group = value.choice
-    return [
-        read(scope, base, element, value.path)
-        for element in elements.table(base.type).choices[group].values()
-    ]
+    return [read(scope, base, element, value.path) for element in elements.table(base.type).choices[group].values()]
 
 
 def resources(scope: Scope, value: Value, wanted: str) -> Value:
@@ -125,9 +122,7 @@ def extension(scope: Scope, value: Value, url: str, position: int) -> Value:
         raise PathError("choose a type first: ofType(...)", position)
     if value.kind != "complex":
         if value.extension is None:
-            raise PathError(
-                "extension() on a primitive has to stand directly after the element's name", position
-            )
+            raise PathError("extension() on a primitive has to stand directly after the element's name", position)
         value = value.extension()
     found = read(scope, value, _EXTENSIONS, f"{value.path}.extension({quote(url)})" if value.path else None)
     node = found.node

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 
 class PathError(Exception):
-    """A FHIRPath expression is wrong at a position; the view compiler turns it into a ViewError that names the element."""
+    """An expression is wrong at a position; the view compiler turns it into a ViewError naming the element."""
 
     def __init__(self, message: str, position: int) -> None:
         super().__init__(message)
@@ -132,7 +132,7 @@ _DEEPEST = 200
 
 
 def tokenize(text: str) -> list[Token]:
-    """The tokens of an expression, without white space and comments; PathError at the first character that fits none."""
+    """The tokens of an expression, without space and comments; PathError at the first character that fits none."""
     tokens, position = [], 0
     while position < len(text):
         match = _TOKENS.match(text, position)
@@ -155,7 +155,7 @@ def unescape(text: str, position: int) -> str:
         if len(code) == 5:
             return chr(int(code[1:], 16))
         if code not in "'\"`\\/nrtf":
-            raise PathError(f"unknown escape \\{code}", position + match.start())
+            raise PathError(f"unknown escape \\{code}", position + 1 + match.start())
         return _ESCAPES.get(code, code)
 
     return _ESCAPE.sub(replace, text[1:-1])

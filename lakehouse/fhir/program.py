@@ -28,7 +28,7 @@ _LATE = re.compile("\x00(?:PARSE(?P<parse>[0-9]+)|SHAPE(?P<shape>[0-9]+):(?P<ite
 
 @dataclass(frozen=True)
 class Program:
-    """The expressions of a view: plain raw columns, rows of the iterated ones, selection, problems, depth of repeats."""
+    """The expressions of a view: plain columns, rows of the iterated ones, selection, problems, depths."""
 
     resource: str
     columns: tuple[ColumnPlan, ...]
@@ -41,6 +41,7 @@ class Program:
     problems: tuple[Problem, ...]
     where_problems: tuple[Problem, ...]
     depths: tuple[str, ...]
+    depth: int
     uses_repeat: bool
 
     def bound(self, sql: str, key: str | None) -> str:
@@ -83,6 +84,8 @@ def _link(scope: Scope, part: Part, rows: str | None, where: str, where_problems
     def fill(sql: str) -> str:
         return _LATE.sub(late, sql)
 
+    message = f"repeat: nested deeper than {compilation.depth} levels"
+    too_deep = [Problem(f"{depth} > {compilation.depth}", message) for depth in scope.depths]
     root = compilation.root
     return Program(
         resource=compilation.resource,
@@ -93,9 +96,10 @@ def _link(scope: Scope, part: Part, rows: str | None, where: str, where_problems
         rows=None if rows is None else fill(rows),
         where=fill(where),
         shape_problem=shape.problem(root, PARSED, PAYLOAD),
-        problems=tuple(Problem(fill(problem.sql), problem.message) for problem in scope.problems),
+        problems=tuple(Problem(fill(problem.sql), problem.message) for problem in [*scope.problems, *too_deep]),
         where_problems=tuple(Problem(fill(problem.sql), problem.message) for problem in where_problems),
         depths=tuple(fill(depth) for depth in scope.depths),
+        depth=compilation.depth,
         uses_repeat=bool(compilation.shapes),
     )
 

@@ -12,11 +12,9 @@ from lakehouse.fhir import elements
 from lakehouse.fhir.errors import at_path, fail
 from lakehouse.fhir.expressions import evaluate
 from lakehouse.fhir.parser import PathError, parse
-from lakehouse.fhir.values import Node, Problem, Scope, Value, as_array
+from lakehouse.fhir.values import NO_FIELDS, Node, Scope, Value, as_array
 
 _MOST_PATHS = 8
-# A struct cannot be empty; a view that only counts nodes reads none of their elements.
-_NO_FIELDS = "'__node', true"
 
 
 def repeated(scope: Scope, paths: Any, where: str) -> Value:
@@ -75,12 +73,8 @@ class _Walk:
 
     def visit(self, focus: Value, level: int) -> str:
         """The nodes below a node, each followed by those below it."""
-        found = [
-            self.scope.each(value, lambda item: self._node(item, level)).sql for value in self.children(focus)
-        ]
-        return (
-            f"concat({', '.join(f'coalesce({nodes}, array())' for nodes in found)})" if found else "array()"
-        )
+        found = [self.scope.each(value, lambda item: self._node(item, level)).sql for value in self.children(focus)]
+        return f"concat({', '.join(f'coalesce({nodes}, array())' for nodes in found)})" if found else "array()"
 
     def _node(self, item: Value, level: int) -> Value:
         assert item.node is not None
@@ -97,9 +91,7 @@ class _Walk:
             return "0"
         found = []
         for value in self.children(focus):
-            deeper = self.scope.each(
-                value, lambda item: Value(f"1 + {self.depth(item, level + 1)}", "integer")
-            )
+            deeper = self.scope.each(value, lambda item: Value(f"1 + {self.depth(item, level + 1)}", "integer"))
             found.append(f"coalesce(array_max({as_array(deeper)}), 0)")
         return f"array_max(array({', '.join(found)}))" if found else "0"
 
@@ -123,4 +115,4 @@ def reshaped(shape: Node, sql: str, depth: int = 0) -> str:
             inner = f"CASE WHEN {one} IS NOT NULL THEN {reshaped(child, one, depth + 1)} END"
             field = f"transform({field}, {item} -> {inner})" if child.is_list else inner
         fields.append(f"{name!r}, {field}")
-    return f"named_struct({', '.join(fields) or _NO_FIELDS})"
+    return f"named_struct({', '.join(fields) or NO_FIELDS})"

@@ -15,7 +15,7 @@ from lakehouse.fhir.columns import ColumnPlan, plan_column
 from lakehouse.fhir.errors import at_path, fail
 from lakehouse.fhir.expressions import compile_path
 from lakehouse.fhir.repeats import repeated
-from lakehouse.fhir.values import Scope, Value, as_array
+from lakehouse.fhir.values import NO_FIELDS, Scope, Value, as_array
 
 _KEYS = {"column", "select", "unionAll", "forEach", "forEachOrNull", "repeat"}
 _IGNORED = {"id", "extension", "modifierExtension"}
@@ -85,20 +85,12 @@ def _body(scope: Scope, select: Mapping[str, Any], where: str, first: int) -> Pa
 def _union(scope: Scope, branches: Any, where: str, first: int) -> Part:
     if not isinstance(branches, list) or not branches:
         fail(where, "has to be a list with at least one item")
-    parts = [
-        compile_select(scope, branch, f"{where}[{index}]", first) for index, branch in enumerate(branches)
-    ]
+    parts = [compile_select(scope, branch, f"{where}[{index}]", first) for index, branch in enumerate(branches)]
     for index, part in enumerate(parts[1:], 1):
         _agree(parts[0].columns, part.columns, f"{where}[{index}]")
-    merged = [
-        column.merged(*others) for column, *others in zip(*(part.columns for part in parts), strict=True)
-    ]
+    merged = [column.merged(*others) for column, *others in zip(*(part.columns for part in parts), strict=True)]
     arrays = [rows_of(scope, part, merged) for part in parts]
-    rows = (
-        arrays[0]
-        if len(arrays) == 1
-        else f"concat({', '.join(f'coalesce({rows}, array())' for rows in arrays)})"
-    )
+    rows = arrays[0] if len(arrays) == 1 else f"concat({', '.join(f'coalesce({rows}, array())' for rows in arrays)})"
     return Part(merged, {}, [([column.position for column in merged], rows)])
 
 
@@ -119,19 +111,13 @@ def _iterate(scope: Scope, select: Mapping[str, Any], kind: str, where: str, fir
     items, item, index = _items(scope, select[kind], kind, where)
     with scope.inside(items, item.sql, index):
         part = _body(scope.at(item, index), select, where, first)
-        if not part.columns:
-            return part
         nested = bool(part.rows)
         rows = rows_of(scope, part, part.columns)
     # Without inner rows each item is one row, and no list of lists has to be flattened.
     head = f"transform({items}, ({item.sql}, {index}) ->"
-    found = (
-        f"flatten({head} coalesce({rows}, array())))" if nested else f"{head} {_struct(part, part.columns)})"
-    )
+    found = f"flatten({head} coalesce({rows}, array())))" if nested else f"{head} {_struct(part, part.columns)})"
     if kind == "forEachOrNull":
-        found = (
-            f"CASE WHEN coalesce(size({items}), 0) <= 0 THEN array({_nulls(part.columns)}) ELSE {found} END"
-        )
+        found = f"CASE WHEN coalesce(size({items}), 0) <= 0 THEN array({_nulls(part.columns)}) ELSE {found} END"
     return Part(part.columns, {}, [(part.positions, found)])
 
 
@@ -152,9 +138,7 @@ def _items(scope: Scope, path: Any, kind: str, where: str) -> tuple[str, Value, 
 def _nulls(columns: list[ColumnPlan]) -> str:
     """The row of an empty forEachOrNull; it is the first of its iteration, so `%rowIndex` is 0."""
     values = {column.position: "0" if column.is_row_index else "NULL" for column in columns}
-    return _named(
-        {column.position: f"CAST({values[column.position]} AS {column.raw_ddl})" for column in columns}
-    )
+    return _named({column.position: f"CAST({values[column.position]} AS {column.raw_ddl})" for column in columns})
 
 
 def _struct(part: Part, columns: list[ColumnPlan]) -> str:
@@ -164,8 +148,9 @@ def _struct(part: Part, columns: list[ColumnPlan]) -> str:
 
 
 def _named(fields: dict[int, str]) -> str:
+    """A struct with a field for each position; without columns a row still counts, and a struct needs a field."""
     pairs = ", ".join(f"'e{at}', {sql}" for at, sql in fields.items())
-    return f"named_struct({pairs})"
+    return f"named_struct({pairs or NO_FIELDS})"
 
 
 def _lifted(part: Part, columns: list[ColumnPlan]) -> Callable[[int, str], str]:
@@ -193,9 +178,7 @@ def rows_of(scope: Scope, part: Part, columns: list[ColumnPlan]) -> str:
     return _product(scope, factors, part, columns)
 
 
-def _product(
-    scope: Scope, factors: list[tuple[list[int], str]], part: Part, columns: list[ColumnPlan]
-) -> str:
+def _product(scope: Scope, factors: list[tuple[list[int], str]], part: Part, columns: list[ColumnPlan]) -> str:
     """The cross join of arrays of rows, in the order of the first, then the second and so on."""
     lifted = _lifted(part, columns)
     names = [scope.compilation.fresh() for _ in factors]

@@ -90,9 +90,7 @@ def _single(node: Node) -> Iterator[tuple[list[str], Node]]:
 
 
 def _expected(node: Node) -> str:
-    one = _EXPECTED.get(
-        elements.KINDS.get(node.type, ""), "a string" if node.type in elements.KINDS else "an object"
-    )
+    one = _EXPECTED.get(elements.KINDS.get(node.type, ""), "a string" if node.type in elements.KINDS else "an object")
     return f"a list ({node.type})" if node.is_list else one
 
 
@@ -151,8 +149,9 @@ def quoted_numbers(roots: list[Node], payload: str) -> str:
     keys = sorted({name for root in roots for name, node in _all(root) if node.as_text})
     if not keys:
         return payload
-    pattern = f'(?<!\\\\\\\\)"({"|".join(keys)})"([ \\\\t\\\\r\\\\n]*:[ \\\\t\\\\r\\\\n]*)(-?[0-9]+(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?)'
-    return f"regexp_replace({payload}, '{pattern}', '\"$1\"$2\"$3\"')"
+    number = "-?[0-9]+(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?"
+    pattern = f'(?<!\\\\)"({"|".join(keys)})"([ \\t\\r\\n]*:[ \\t\\r\\n]*)({number})'
+    return f'regexp_replace({payload}, {quote(pattern)}, \'"$1"$2"$3"\')'
 
 
 def _all(node: Node) -> Iterator[tuple[str, Node]]:

@@ -1,4 +1,4 @@
-"""What the compiler works with: which JSON is read (Node), what an expression yields (Value), and where it stands (Scope).
+"""What the compiler works with: the JSON that is read, what an expression yields, and where it stands.
 
 Expressions are compiled to Spark SQL text. A collection of FHIRPath is an array (null means empty); where FHIR allows
 one value at most it stays a scalar (null means empty), so that most columns need no array at all.
@@ -17,11 +17,13 @@ DECIMAL = "DECIMAL(38,18)"
 # Replaced when a view is put on records: only then it is known where the keys come from.
 KEY = "\x00KEY\x00"
 CONTAINED = "\x00CONTAINED\x00"
+# The only field of a struct of which nothing is read: structs cannot be empty.
+NO_FIELDS = "'__none', true"
 
 
 @dataclass(eq=False)
 class Node:
-    """A JSON element that the view reads; `as_text` keeps a number's token, `parts` schemas of resources held as text."""
+    """A JSON element that the view reads; `as_text` keeps the written token of a number."""
 
     type: str
     is_list: bool = False
@@ -69,7 +71,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Problem:
-    """A condition on a record that makes it unusable for the view, and the sentence for it; it carries no patient data."""
+    """A condition that makes a record unusable for the view, and the sentence for it (without patient data)."""
 
     sql: str
     message: str
@@ -139,9 +141,7 @@ class Scope:
         """The one item of a value; several are a problem of the record, as FHIRPath makes them an error."""
         if not value.many:
             return value
-        self.problems.append(
-            Problem(f"(size({value.sql}) > 1)", f"{where}: several values where one is allowed")
-        )
+        self.problems.append(Problem(f"(size({value.sql}) > 1)", f"{where}: several values where one is allowed"))
         return pick(value, "0")
 
 

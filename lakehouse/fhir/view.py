@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -20,6 +21,7 @@ _STREAM_DEPTH = 6
 _FIRST_DEPTH = 3
 _DEEPEST = 48
 FLAGS = ("is_selected", "problems")
+_ITERATIONS = "spark.sql.analyzer.maxIterations"
 _NO_PROBLEMS = "CAST(array() AS ARRAY<STRING>)"
 
 
@@ -36,9 +38,7 @@ class CompiledView:
 
     def schema(self) -> spark.StructType:
         """The output's schema, in the view's order; every column may be null."""
-        return spark.StructType(
-            [spark.StructField(column.name, column.spark_type) for column in self.columns]
-        )
+        return spark.StructType([spark.StructField(column.name, column.spark_type) for column in self.columns])
 
     def project(
         self,
@@ -60,14 +60,10 @@ class CompiledView:
         taken = {column.name.casefold() for column in self.columns} | set(FLAGS)
         for name in keep:
             if name.casefold() in taken or name.startswith("__"):
-                raise ViewError(
-                    f"keep: the output of the view has a column {name}; rename the column of the records."
-                )
+                raise ViewError(f"keep: the output of the view has a column {name}; rename the column of the records.")
         for column in self.columns:
             if column.name.casefold() in FLAGS:
-                raise ViewError(
-                    f"column {column.name}: the name is taken by a column that project() adds; rename it."
-                )
+                raise ViewError(f"column {column.name}: the name is taken by a column that project() adds; rename it.")
         return self._rows(records, payload, tuple(keep), key, own_records=True)
 
     def run(self, records: DataFrame, payload: str = "payload") -> DataFrame:
@@ -82,10 +78,11 @@ class CompiledView:
     ) -> DataFrame:
         keys = [] if key is None else [key.cast("string").alias("__key")]
         source = records.select(*_kept(keep), F.col(f"`{payload}`").alias("__payload"), *keys)
-        program = self._program(source)
-        parsed = _parse(program, source, keep, key is not None)
         column = "`__key`" if key is not None else (f"{PARSED}.`id`" if own_records else None)
-        return _finish(program, _evaluate(program, parsed, keep, column), keep)
+        with _analysis(records.sparkSession, self._compiled(1).uses_repeat):
+            program = self._program(source)
+            parsed = _parse(program, source, keep, key is not None)
+            return _finish(program, _evaluate(program, parsed, keep, column), keep)
 
     def _program(self, source: DataFrame) -> Program:
         """The program for the depth of the data: one job for each time that the depth turns out too small."""
@@ -119,6 +116,19 @@ def run_view(spark: SparkSession, view: Mapping[str, Any], resources: DataFrame)
     return compile_view(view).run(resources)
 
 
+@contextmanager
+def _analysis(session: SparkSession, is_deep: bool) -> Iterator[None]:
+    """Lets the analyzer take one step for each level of a `repeat`: its limit is made to find rules that never end."""
+    before = session.conf.get(_ITERATIONS)
+    if is_deep:
+        session.conf.set(_ITERATIONS, "100000")
+    try:
+        yield
+    finally:
+        if is_deep and before is not None:
+            session.conf.set(_ITERATIONS, before)
+
+
 def _depth(program: Program, source: DataFrame) -> int:
     parsed = _parse(program, source, (), False)
     depths = ", ".join(f"coalesce({program.bound(depth, None)}, 0)" for depth in program.depths)
@@ -130,12 +140,8 @@ def _depth(program: Program, source: DataFrame) -> int:
 
 
 def _parse(program: Program, source: DataFrame, keep: tuple[str, ...], has_key: bool) -> DataFrame:
-    """Adds the parsed record.
-
-    It is exploded from an array of one: the optimizer copies plain expressions into every later filter, and would
-    parse a record again and again; it does not look through a generator.
-    """
-    parse = F.expr(f"explode_outer(array(from_json({program.payload}, {program.parse_arguments})))")
+    """Adds the parsed record; what follows uses it more than once, and so the optimizer keeps it in one place."""
+    parse = F.expr(f"from_json({program.payload}, {program.parse_arguments})")
     names = [*(f"`{name}`" for name in keep), PAYLOAD, *(["`__key`"] if has_key else [])]
     return source.select(*(F.col(name) for name in names), parse.alias("__r"))
 
@@ -161,9 +167,7 @@ def _evaluate(program: Program, parsed: DataFrame, keep: tuple[str, ...], key: s
         bound(_sentences(program.where_problems)).alias("__where_problems"),
         bound(_sentences(program.problems)).alias("__path_problems"),
     )
-    names = [F.col(f"`{name}`") for name in program.plain] + (
-        [] if program.rows is None else [F.col("`__rows`")]
-    )
+    names = [F.col(f"`{name}`") for name in program.plain] + ([] if program.rows is None else [F.col("`__rows`")])
     problems = (
         f"CASE WHEN `__shape` IS NOT NULL THEN array(`__shape`) WHEN NOT `__agrees` THEN {_NO_PROBLEMS} "
         f"WHEN size(`__where_problems`) > 0 THEN `__where_problems` WHEN NOT `__where` THEN {_NO_PROBLEMS} "
@@ -171,9 +175,7 @@ def _evaluate(program: Program, parsed: DataFrame, keep: tuple[str, ...], key: s
     )
     has_rows = "true" if program.rows is None else "size(`__rows`) > 0"
     selected = f"`__agrees` AND `__where` AND {has_rows}"
-    return step.select(
-        *_kept(keep), *names, F.expr(problems).alias("__problems"), F.expr(selected).alias("__selected")
-    )
+    return step.select(*_kept(keep), *names, F.expr(problems).alias("__problems"), F.expr(selected).alias("__selected"))
 
 
 def _checks(program: Program) -> list[Problem]:

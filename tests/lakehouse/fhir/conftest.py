@@ -36,15 +36,14 @@ def rows(
 
 
 @pytest.fixture
-def value(rows: Callable[..., Rows]) -> Callable[..., Any]:
-    """What one path yields on one resource."""
+def answers(rows: Callable[..., Rows]) -> Callable[..., dict[str, Any]]:
+    """What paths yield on one resource, in one query: path to value, collections as lists where `many` says so."""
 
-    def evaluate(path: str, resource: dict[str, Any], collection: bool = False, **column: Any) -> Any:
-        one = {"name": "v", "path": path, "collection": collection, **column}
-        constants = column.pop("constant", [])
-        one.pop("constant", None)
-        view = {"resource": resource["resourceType"], "constant": constants, "select": [{"column": [one]}]}
-        return rows(view, [resource])[0]["v"]
+    def evaluate(resource: Any, paths: Sequence[str], many: bool = False, **view: Any) -> dict[str, Any]:
+        columns = [{"name": f"v{at}", "path": path, "collection": many} for at, path in enumerate(paths)]
+        kind = resource["resourceType"] if isinstance(resource, dict) else json.loads(resource)["resourceType"]
+        found = rows({"resource": kind, "select": [{"column": columns}], **view}, [resource])[0]
+        return {path: found[f"v{at}"] for at, path in enumerate(paths)}
 
     return evaluate
 
@@ -54,9 +53,6 @@ def projected(frame: Callable[[Sequence[Any]], DataFrame]) -> Callable[..., Rows
     """The rows of a view put on records."""
 
     def project(view: dict[str, Any], records: Sequence[Any], **options: Any) -> Rows:
-        return [
-            row.asDict(recursive=True)
-            for row in compile_view(view).project(frame(records), **options).collect()
-        ]
+        return [row.asDict(recursive=True) for row in compile_view(view).project(frame(records), **options).collect()]
 
     return project

@@ -17,10 +17,7 @@ def _cases() -> list[Any]:
     cases = []
     for file in sorted(FOLDER.glob("*.json")):
         suite = json.loads(file.read_text())
-        cases += [
-            pytest.param(suite["resources"], test, id=f"{file.stem}: {test['title']}")
-            for test in suite["tests"]
-        ]
+        cases += [pytest.param(suite["resources"], test, id=f"{file.stem}: {test['title']}") for test in suite["tests"]]
     return cases or [pytest.param(None, None, id="missing")]
 
 

@@ -1,0 +1,145 @@
+"""Rows: iterations, cross joins, unions, positions, and what an empty iteration leaves."""
+
+from typing import Any
+
+PATIENTS: list[dict[str, Any]] = [
+    {
+        "resourceType": "Patient",
+        "id": "a",
+        "name": [{"family": "F", "given": ["1", "2"]}, {"family": "G", "given": ["3"]}],
+        "telecom": [{"value": "t"}, {"value": "u"}],
+    },
+    {"resourceType": "Patient", "id": "b"},
+]
+
+
+def column(name: str, path: str, **rest: Any) -> dict[str, Any]:
+    return {"name": name, "path": path, **rest}
+
+
+def listed(found: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    return sorted((tuple(row.values()) for row in found), key=repr)
+
+
+def test_nested_iterations_number_their_own_level(rows) -> None:
+    view = {
+        "resource": "Patient",
+        "select": [
+            {"column": [column("id", "id"), column("top", "%rowIndex")]},
+            {
+                "forEach": "name",
+                "column": [column("n", "%rowIndex"), column("odd", "%rowIndex = 1")],
+                "select": [{"forEach": "given", "column": [column("g", "%rowIndex"), column("given", "$this")]}],
+            },
+        ],
+    }
+    assert listed(rows(view, PATIENTS)) == [
+        ("a", 0, 0, False, 0, "1"),
+        ("a", 0, 0, False, 1, "2"),
+        ("a", 0, 1, True, 0, "3"),
+    ]
+
+
+def test_branch_without_iteration_inherits_the_position(rows) -> None:
+    view = {
+        "resource": "Patient",
+        "select": [
+            {
+                "forEach": "name",
+                "unionAll": [
+                    {"column": [column("v", "family"), column("i", "%rowIndex")]},
+                    {"forEach": "given", "column": [column("v", "$this"), column("i", "%rowIndex")]},
+                ],
+            }
+        ],
+    }
+    assert listed(rows(view, PATIENTS)) == [("1", 0), ("2", 1), ("3", 0), ("F", 0), ("G", 1)]
+
+
+def test_siblings_are_cross_joined_on_every_level(rows) -> None:
+    view = {
+        "resource": "Patient",
+        "select": [
+            {
+                "forEach": "name",
+                "column": [column("f", "family")],
+                "select": [{"forEach": "given", "column": [column("g", "$this")]}],
+            },
+            {"forEach": "telecom", "column": [column("t", "value")]},
+            {"forEachOrNull": "contact", "column": [column("c", "gender")]},
+        ],
+    }
+    assert listed(rows(view, PATIENTS)) == [
+        (f, g, t, None) for f, g in (("F", "1"), ("F", "2"), ("G", "3")) for t in ("t", "u")
+    ]
+
+
+def test_empty_for_each_or_null_is_one_row_of_nulls_at_position_0(rows) -> None:
+    view = {
+        "resource": "Patient",
+        "select": [
+            {"column": [column("id", "id")]},
+            {
+                "forEachOrNull": "telecom",
+                "column": [
+                    column("v", "value"), column("c", "'constant'"), column("i", "%rowIndex"),
+                    column("s", "value", collection=True),
+                ],
+                "unionAll": [{"column": [column("u", "'x'")]}, {"column": [column("u", "'y'")]}],
+            },
+        ],
+    }  # fmt: skip
+    found = rows(view, PATIENTS)
+    assert len(found) == 5
+    assert [row for row in found if row["id"] == "b"] == [
+        {"id": "b", "v": None, "c": None, "i": 0, "s": None, "u": None}
+    ]
+
+
+def test_for_each_takes_single_elements_and_filtered_paths(rows) -> None:
+    view = {
+        "resource": "Patient",
+        "select": [
+            {"forEach": "name.where(family = 'F').given", "column": [column("v", "$this")]},
+            {"forEach": "id", "column": [column("w", "$this + '!'")]},
+        ],
+    }
+    assert listed(rows(view, PATIENTS)) == [("1", "a!"), ("2", "a!")]
+
+
+def test_union_keeps_duplicates_and_mixes_single_with_possible_several(rows) -> None:
+    view = {
+        "resource": "Patient",
+        "select": [
+            {
+                "unionAll": [
+                    {"column": [column("v", "id")]},
+                    {"column": [column("v", "name.where(family = 'F').family")]},
+                    {
+                        "unionAll": [
+                            {"forEach": "telecom", "column": [column("v", "value")]},
+                            {"column": [column("v", "id")]},
+                        ]
+                    },
+                ]
+            }
+        ],
+    }
+    assert listed(rows(view, PATIENTS)) == sorted(
+        [("a",), ("F",), ("t",), ("u",), ("a",), ("b",), (None,), ("b",)], key=repr
+    )
+
+
+def test_select_without_columns_still_multiplies_rows(rows) -> None:
+    view = {"resource": "Patient", "select": [{"column": [column("id", "id")]}, {"forEach": "name"}]}
+    assert listed(rows(view, PATIENTS)) == [("a",), ("a",)]
+
+
+def test_where_conditions_all_have_to_be_true(rows) -> None:
+    view = {
+        "resource": "Patient",
+        "select": [{"column": [column("id", "id")]}],
+        "where": [{"path": "name.exists()"}, {"path": "active"}],
+    }
+    assert rows(view, PATIENTS) == []
+    assert rows({**view, "where": view["where"][:1]}, PATIENTS) == [{"id": "a"}]
