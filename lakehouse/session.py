@@ -16,6 +16,15 @@ CATALOG = "lake"
 _LOG_CONFIG = Path(__file__).with_name("log4j2.properties")
 
 
+_PLACE = (f"spark.sql.catalog.{CATALOG}.uri", f"spark.sql.catalog.{CATALOG}.warehouse")
+
+
+def catalog_conf(settings: Settings) -> dict[str, str]:
+    """Where the catalog `lake` is and keeps its files."""
+    uri = f"jdbc:sqlite:{settings.catalog_db}?busy_timeout=60000"
+    return dict(zip(_PLACE, (uri, str(settings.warehouse)), strict=True))
+
+
 def spark_conf(settings: Settings, jars: list[Path]) -> dict[str, str]:
     """Every Spark setting that Carelake relies on, each with a reason where it isn't plain."""
     cores = settings.cores or os.cpu_count() or 2
@@ -34,9 +43,8 @@ def spark_conf(settings: Settings, jars: list[Path]) -> dict[str, str]:
         "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
         catalog: "org.apache.iceberg.spark.SparkCatalog",
         f"{catalog}.type": "jdbc",
-        f"{catalog}.uri": f"jdbc:sqlite:{settings.catalog_db}?busy_timeout=60000",
         f"{catalog}.jdbc.schema-version": "V1",  # V0 tables are invisible to PyIceberg's views of the catalog
-        f"{catalog}.warehouse": str(settings.warehouse),
+        **catalog_conf(settings),
         f"{catalog}.cache-enabled": "false",  # a cached table hides what another session has just committed
         "spark.sql.shuffle.partitions": str(cores * 2),
         "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",  # fewer, larger files
@@ -78,6 +86,21 @@ def build_session(
         session = builder.getOrCreate()
     except (PySparkRuntimeError, OSError) as error:
         raise EnvironmentFailed(f"Spark did not start with the Java in {java_home}; try `lake doctor`.") from error
+    return session
+
+
+def own_session(spark: "SparkSession", settings: Settings | None = None) -> "SparkSession":
+    """A session of its own, for temporary views are shared by the threads of one session.
+
+    It is on the same lake, or on the lake of other settings.
+    """
+    session = spark.newSession()
+    # A new session starts from the context's settings, not from its parent's.
+    place = catalog_conf(settings) if settings else {name: str(spark.conf.get(name)) for name in _PLACE}
+    for name, value in place.items():
+        session.conf.set(name, value)
+    # A catalog is made at its first use from the settings of whichever session is active: here that is this one.
+    session.sql(f"SHOW NAMESPACES IN {CATALOG}")
     return session
 
 

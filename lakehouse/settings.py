@@ -1,6 +1,5 @@
 """The one Settings object: every knob, read once from the environment (prefix ``LAKE_``) and passed in."""
 
-from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -27,7 +26,7 @@ class Settings(BaseSettings):
     max_record_bytes: int = Field(64 << 20, ge=1 << 10, description="A longer line or resource goes to quarantine.")
     as_of: str = Field("", pattern=r"^(\d{4}-\d\d-\d\d)?$", description="The run's clock as a UTC day; empty: today.")
 
-    @cached_property
+    @property
     def root(self) -> Path:
         """The absolute `home`."""
         return self.home.expanduser().absolute()

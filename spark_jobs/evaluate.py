@@ -109,12 +109,12 @@ def _judge(rows: "DataFrame", table: Table) -> "DataFrame":
         reasons = F.array_distinct(F.flatten(F.collect_list("_reasons").over(whole)))
         is_first = F.row_number().over(whole.orderBy(*table.key[1:])) == 1
     rows = rows.withColumn("_all", reasons).withColumn("_first", is_first)
-    # A held-back version does not push out an older good one: it ranks last.
-    good_first = Window.partitionBy(record_id).orderBy((F.size("_all") > 0).asc(), newest.desc())
-    rows = rows.withColumn("_rank", F.dense_rank().over(good_first))
+    is_good = F.size("_all") == 0
+    # The newest good version wins; a bad one is held back only while it is newer than that.
+    rows = rows.withColumn("_best", F.max(F.when(is_good, newest)).over(Window.partitionBy(record_id)))
     status = (
-        F.when(F.size("_all") > 0, QUARANTINED)
-        .when(F.col("_rank") > 1, SUPERSEDED)
+        F.when(newest < F.col("_best"), SUPERSEDED)
+        .when(~is_good, QUARANTINED)
         .when(F.col(f"{RECORD}.is_deleted"), DELETED)
         .when(F.col(f"{RECORD}.is_selected"), ACCEPTED)
         .otherwise(NOT_SELECTED)

@@ -1,8 +1,10 @@
 """What a conforming job is: a plain function from a view's rows (and lookups) to the rows of one silver table."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
 
 from catalog.model import Table
 
@@ -28,10 +30,13 @@ class Lookup:
 
 @dataclass(frozen=True)
 class Job:
-    """A declared job; `function` takes the view's rows and one DataFrame a lookup, by argument name."""
+    """A declared job; `function` takes the view's rows and one DataFrame a lookup, by argument name.
+
+    `view` is a SQL-on-FHIR ViewDefinition.
+    """
 
     name: str
-    view: str
+    view: dict[str, Any]
     writes: Table
     function: "Callable[..., DataFrame]"
     lookups: tuple[Lookup, ...] = ()
@@ -39,6 +44,12 @@ class Job:
     def __call__(self, rows: "DataFrame", **lookups: "DataFrame") -> "DataFrame":
         """Run the function as it is, for a test with ten rows."""
         return self.function(rows, **lookups)
+
+
+def read_view(name: str) -> dict[str, Any]:
+    """The ViewDefinition catalog/views/NAME.json."""
+    view: dict[str, Any] = json.loads(files("catalog").joinpath("views", f"{name}.json").read_text(encoding="utf-8"))
+    return view
 
 
 def conforms(
@@ -52,6 +63,6 @@ def conforms(
     """
 
     def declare(function: "Callable[..., DataFrame]") -> Job:
-        return Job(writes.short_name, view, writes, function, lookups)
+        return Job(writes.short_name, read_view(view), writes, function, lookups)
 
     return declare

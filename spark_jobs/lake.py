@@ -42,16 +42,12 @@ class Lake:
         from spark_jobs.ingest.discover import discover
 
         threads = self.settings.cores or os.cpu_count() or 2
-        found = discover(paths)
-        new, old = land.choose(
-            self.control, found, self.settings, threads, lambda d, t: progress("Looking at files", d, t)
-        )
+        files = land.look_at(discover(paths), self.settings, threads, lambda d, t: progress("Looking at files", d, t))
         return land.ingest(
             self.spark,
             self.control,
             self.settings,
-            new,
-            old,
+            files,
             progress=lambda d, t: progress("Landing records", d, t),
             observe=observe,
         )

@@ -26,7 +26,6 @@ class Plan:
     """One run as planned. `since` is the run whose result is carried on, None when everything is evaluated anew."""
 
     job: Job
-    view: dict[str, Any]
     basis: str
     run_key: str
     as_of: str
@@ -51,16 +50,10 @@ def digest(*parts: object) -> str:
     return hashlib.sha256("\x1f".join(map(repr, parts)).encode()).hexdigest()[:24]
 
 
-def read_view(name: str) -> dict[str, Any]:
-    """The ViewDefinition catalog/views/NAME.json."""
-    view: dict[str, Any] = json.loads(files("catalog").joinpath("views", f"{name}.json").read_text(encoding="utf-8"))
-    return view
-
-
-def basis_of(job: Job, view: Mapping[str, Any]) -> str:
+def basis_of(job: Job) -> str:
     """Hash of all that decides the result beside the data: declaration, view and the code that applies them."""
     lookups = [(lookup.table.name, lookup.columns) for lookup in job.lookups]
-    return digest(job.name, job.writes, json.dumps(view, sort_keys=True), lookups, _code_hash())
+    return digest(job.name, job.writes, json.dumps(job.view, sort_keys=True), lookups, _code_hash())
 
 
 @cache
@@ -92,9 +85,8 @@ def make_plan(
 
     The version of the FHIR input is the newest bronze snapshot that brought this resource type; others don't count.
     """
-    view = read_view(job.view)
-    basis = basis_of(job, view)
-    inputs: dict[str, int | None] = {FHIR_RESOURCE.name: _newest_with(spark, str(view.get("resource")))}
+    basis = basis_of(job)
+    inputs: dict[str, int | None] = {FHIR_RESOURCE.name: _newest_with(spark, job.view["resource"])}
     for lookup in job.lookups:
         snapshot = tables.current(spark, lookup.table)
         inputs[lookup.table.name] = snapshot.id if snapshot else None
@@ -103,7 +95,7 @@ def make_plan(
     run_key = digest(basis, sorted(inputs.items()), as_of, "full" if full else "", "retry" if retry_held else "")
     new_day = goes_on and last is not None and last["as_of"] != as_of
     since = dict(last) if goes_on and last is not None else None
-    return Plan(job, view, basis, run_key, as_of, inputs, base, since, retry_held or new_day)
+    return Plan(job, basis, run_key, as_of, inputs, base, since, retry_held or new_day)
 
 
 def _newest_with(spark: "SparkSession", resource_type: str) -> int | None:
@@ -128,7 +120,7 @@ def records_to_evaluate(spark: "SparkSession", plan: Plan) -> "DataFrame":
     from pyspark.sql import functions as F
 
     until = plan.inputs[FHIR_RESOURCE.name]
-    resource_type = plan.view["resource"]
+    resource_type = plan.job.view["resource"]
     records = tables.read(spark, FHIR_RESOURCE, until).where(F.col("resource_type") == resource_type)
     if plan.since is None or until is None:
         return records

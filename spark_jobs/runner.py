@@ -16,6 +16,7 @@ from catalog.tables.ops import QUARANTINE
 from lakehouse import quality, quarantine, tables
 from lakehouse.control import Control, Outcome, new_id, now
 from lakehouse.errors import GateFailed
+from lakehouse.session import own_session
 from lakehouse.settings import Settings
 from spark_jobs.evaluate import ACCEPTED, QUARANTINED, accepted_rows, evaluate, quarantine_rows, withdrawn_rows
 from spark_jobs.job import RECORD, Job
@@ -96,7 +97,7 @@ def run_job(
 ) -> RunResult:
     """Run one job to a published table, in a session of its own; raises GateFailed if the gate holds it back."""
     started = time.monotonic()
-    session = spark.newSession()
+    session = own_session(spark)
     table = job.writes
     # 1. Plan. Killed here: a record of a run that did nothing.
     observe(table.name, "plan")
@@ -149,7 +150,7 @@ def _carry_out(
     observe(table.name, "compute")
     lookups = {k.argument: lookup_rows(session, k, plan.inputs[k.table.name]) for k in plan.job.lookups}
     records = records_to_evaluate(session, plan)
-    evaluated = evaluate(plan.job, compile_view(plan.view), records, lookups, plan.as_of)
+    evaluated = evaluate(plan.job, compile_view(plan.job.view), records, lookups, plan.as_of)
     evaluated = evaluated.persist(StorageLevel.MEMORY_AND_DISK)
     try:
         counted = _count(evaluated, table)

@@ -11,6 +11,8 @@ from lakehouse.settings import Settings
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from spark_jobs.lake import Lake
+
 
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
@@ -42,6 +44,18 @@ def spark(settings: Settings) -> "Iterator[SparkSession]":
     )
     yield session
     session.stop()
+
+
+@pytest.fixture
+def lake(spark: "SparkSession", settings: Settings, tmp_path: Path) -> "Lake":
+    """An empty lake of the test's own, on the session that all tests share."""
+    from lakehouse.control import open_control
+    from lakehouse.session import own_session
+    from spark_jobs.lake import Lake
+
+    own = settings.model_copy(update={"home": tmp_path / "lake"})
+    control = open_control(own)  # makes the folder
+    return Lake(own_session(spark, own), control, own)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from spark_jobs.cli import Context, explained, pass_context
+from spark_jobs.cli.context import Context, explained, pass_context
 from spark_jobs.cli.render import bytes_, table, visible
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from spark_jobs.cli import Context, explained, pass_context
+from spark_jobs.cli.context import Context, explained, pass_context
 from spark_jobs.cli.render import bytes_, progress, seconds, table
 
 if TYPE_CHECKING:
@@ -46,11 +46,10 @@ def fhir(context: Context, paths: tuple[str, ...], dry_run: bool) -> None:
 def _list_files(context: Context, paths: tuple[str, ...]) -> None:
     from lakehouse.control import open_control
     from spark_jobs.ingest.discover import discover
-    from spark_jobs.ingest.land import choose
+    from spark_jobs.ingest.land import look_at, new_and_old
 
-    new, old = choose(
-        open_control(context.settings), discover(list(paths)), context.settings, 2, lambda done, total: None
-    )
+    files = look_at(discover(list(paths)), context.settings, 2, lambda done, total: None)
+    new, old = new_and_old(open_control(context.settings), files)
     rows = [[f.name, bytes_(f.size), f.layout.value, f.compression.value, "would land"] for f in new]
     rows += [[f.name, bytes_(f.size), f.layout.value, f.compression.value, "landed before"] for f in old]
     table("", ["file", "size", "layout", "compression", ""], rows, right=["size"])

@@ -4,6 +4,7 @@ Killed before the publish: a stray branch and rows in quarantine that the next i
 the next one completes the record. Either way the same files can be given again.
 """
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -47,20 +48,26 @@ class Landing:
     empty: list[str] = field(default_factory=list)
 
 
-def choose(
-    control: Control, paths: Sequence[Path], settings: Settings, threads: int, progress: Progress
-) -> tuple[list[SourceFile], list[SourceFile]]:
-    """Files that are new, and files whose bytes were ingested before or are among the new ones already."""
+def look_at(paths: Sequence[Path], settings: Settings, threads: int, progress: Progress) -> list[SourceFile]:
+    """Read each file once: its hash, its layout, its lines."""
+    total = sum(p.stat().st_size for p in paths)
+    files: list[SourceFile] = []
+    done = 0
+    for file in inspect_all(paths, settings.chunk_bytes, threads):
+        files.append(file)
+        done += file.size
+        progress(done, total)
+    return files
+
+
+def new_and_old(control: Control, files: Sequence[SourceFile]) -> tuple[list[SourceFile], list[SourceFile]]:
+    """Files to land, and files whose bytes were landed before or stand among the new ones already."""
     known = set(control.landed_hashes())
     new: list[SourceFile] = []
     old: list[SourceFile] = []
-    total = sum(p.stat().st_size for p in paths)
-    done = 0
-    for file in inspect_all(paths, settings.chunk_bytes, threads):
+    for file in files:
         (old if file.sha256 in known else new).append(file)
         known.add(file.sha256)
-        done += file.size
-        progress(done, total)
     return new, old
 
 
@@ -69,43 +76,45 @@ def ingest(
     control: Control,
     settings: Settings,
     files: Sequence[SourceFile],
-    skipped: Sequence[SourceFile] = (),
     *,
     progress: Progress = lambda done, total: None,
     observe: Observer = silent,
 ) -> Landing:
-    """Land these files in one batch; see `choose` for which. Raises InputError if a file changes while it is read."""
-    names = [f.name for f in skipped]
-    if not files:
-        return Landing(None, skipped=names)
+    """Land files in one batch, less those that were landed before; InputError if one changes while it is read."""
     session = own_session(spark)
-    batch_id, arrived_at = new_id(), datetime.now(UTC)
-    # 1. Plan.
+    # 1. Plan. What an earlier ingestion left unfinished is cleared up before its files are looked for.
     observe(FHIR_RESOURCE.name, "plan")
+    _clear_up(session, control)
+    new, old = new_and_old(control, files)
+    skipped = [f.name for f in old]
+    if not new:
+        return Landing(None, skipped=skipped)
+    batch_id, arrived_at = new_id(), datetime.now(UTC)
     base = _begin(session, control, batch_id)
-    chunks = plan(files, settings.chunk_bytes)
+    chunks = plan(new, settings.chunk_bytes)
     tally = Tally.start(session)
     with _undone_on_failure(session, control, batch_id):
         # 2, 4. Read and write to a branch: one pass over the files. Killed here: a stray branch.
         observe(FHIR_RESOURCE.name, "write")
         rows = landed(session, chunks, batch_id, arrived_at, settings, tally)
-        with _watched(tally, chunks, progress):
+        with _watched(tally, chunks, progress), _files_unchanged():
             _write(session, rows, batch_id, base)
         # 3. Quarantine, before anyone can see the batch: only chunks with something to hold back are read again.
         observe(FHIR_RESOURCE.name, "quarantine")
         bad = tally.with_rejections(chunks)
         if bad:
-            quarantine.hold(session, rejected(session, bad, batch_id, arrived_at, settings), batch_id)
+            with _files_unchanged():
+                quarantine.hold(session, rejected(session, bad, batch_id, arrived_at, settings), batch_id)
         # 5. Gate: everything that was read is accounted for.
         observe(FHIR_RESOURCE.name, "gate")
         _check(session, chunks, tally, branch_name(batch_id), base)
         by_file = tally.by_file(chunks)
         counts = [c for name, one in by_file.items() for c in _counts(batch_id, name, one)]
-        ledger = [_ledger_row(batch_id, f, by_file.get(f.name, Counts())) for f in files]
+        ledger = [_ledger_row(batch_id, f, by_file.get(f.name, Counts())) for f in new]
         control.finish(batch_id, "publishing", counts=counts, landed=ledger)
         _publish(session, control, batch_id, base, observe)
-    empty = [f.name for f in files if f.layout is Layout.EMPTY]
-    return Landing(batch_id, tally.total, len(files), sum(f.size for f in files), names, empty)
+    empty = [f.name for f in new if f.layout is Layout.EMPTY]
+    return Landing(batch_id, tally.total, len(new), sum(f.size for f in new), skipped, empty)
 
 
 def replay(
@@ -122,7 +131,7 @@ def replay(
     What lands now is settled in quarantine; what still cannot land stays there with its newest reason.
     """
     session = own_session(spark)
-    tables.ensure(session, QUARANTINE)
+    _clear_up(session, control)
     open_rows = quarantine.open_rows(session, STAGE)
     if source_file is not None:
         open_rows = open_rows.where(open_rows.source_file == source_file)
@@ -149,10 +158,27 @@ def replay(
     return Landing(batch_id, counts)
 
 
-def _begin(session: "SparkSession", control: Control, batch_id: str) -> tables.Snapshot | None:
+def _clear_up(session: "SparkSession", control: Control) -> None:
     tables.ensure(session, FHIR_RESOURCE)
     tables.ensure(session, QUARANTINE)
     recover(session, control, FHIR_RESOURCE)
+
+
+@contextmanager
+def _files_unchanged() -> Iterator[None]:
+    """An InputError inside a task comes back as an exception of Spark with the whole stack in its text."""
+    from pyspark.errors import PythonException
+
+    try:
+        yield
+    except PythonException as error:
+        said = re.search(r"InputError: (.*)", str(error))
+        if said is None:
+            raise
+        raise InputError(said.group(1)) from error
+
+
+def _begin(session: "SparkSession", control: Control, batch_id: str) -> tables.Snapshot | None:
     base = tables.current(session, FHIR_RESOURCE)
     run = {
         "run_id": batch_id,
