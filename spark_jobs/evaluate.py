@@ -161,7 +161,7 @@ def quarantine_rows(evaluated: "DataFrame", table: Table, run_id: str) -> "DataF
     from pyspark.sql import functions as F
 
     r = F.col(RECORD)
-    docs = {c.name: c.doc for c in table.checks_of(Kind.ROW)}
+    docs = {c.name: f"Not the case: {c.doc}" for c in table.checks_of(Kind.ROW)}
     code = r.reasons[0]
     said = F.create_map(*(F.lit(text) for item in {"": "", **docs}.items() for text in item))
     held = evaluated.where((r.status == QUARANTINED) & r.is_first)

@@ -2,7 +2,21 @@
 
 from spark_jobs.conform.condition import condition
 from spark_jobs.conform.encounter import encounter
+from spark_jobs.conform.lab_result import lab_result
+from spark_jobs.conform.medication import medication
+from spark_jobs.conform.medication_request import medication_request
 from spark_jobs.conform.patient import patient
+from spark_jobs.conform.procedure import procedure
+from spark_jobs.conform.vital_sign import vital_sign
 from spark_jobs.job import Job
 
-JOBS: tuple[Job, ...] = (patient, encounter, condition)
+JOBS: tuple[Job, ...] = (
+    patient,
+    medication,
+    encounter,
+    condition,
+    lab_result,
+    vital_sign,
+    medication_request,
+    procedure,
+)

@@ -41,7 +41,11 @@ def choose(jobs: Sequence[Job], names: Sequence[str]) -> list[Job]:
 def run_side_by_side(
     jobs: Sequence[Job], run: Callable[[Job], RunResult], parallel: int
 ) -> tuple[list[RunResult], list[Failure]]:
-    """Run each job once those among `jobs` that it reads from are done; dependents of a failed job are held back."""
+    """Run each job once those among `jobs` that it reads from or refers to have ended.
+
+    If one that it reads from failed, it is held back. One that it merely refers to only comes first so that references
+    are looked up in what is new.
+    """
     waiting = list(jobs)
     running: dict[Future[RunResult], Job] = {}
     done: set[str] = set()
@@ -54,7 +58,9 @@ def run_side_by_side(
             for job in [j for j in waiting if _reads(j) & failed]:
                 waiting.remove(job)
                 failures.append(Failure(job.writes.name, None))
-            for job in [j for j in waiting if not (_reads(j) & chosen) - done]:
+            ended = done | failed
+            ready = [j for j in waiting if not (_follows(j) & chosen) - ended]
+            for job in ready or ([] if running else waiting[:1]):  # tables may refer to each other in a circle
                 if len(running) < parallel:
                     waiting.remove(job)
                     running[pool.submit(run, job)] = job
@@ -71,6 +77,10 @@ def run_side_by_side(
                 else:
                     raise error
     return results, failures
+
+
+def _follows(job: Job) -> set[str]:
+    return _reads(job) | {c.ref for c in job.writes.columns if c.ref} - {job.writes.name}
 
 
 def _reads(job: Job) -> set[str]:
