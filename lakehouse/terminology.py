@@ -4,7 +4,8 @@ Nothing here is a UDF. All functions take and give `Column`s; null in, null out,
 """
 
 from functools import cache
-from importlib import resources
+from importlib.util import find_spec
+from pathlib import Path
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -135,13 +136,11 @@ def icd10cm_codes() -> tuple[str, ...]:
 
     The list in the `simple-icd-10-cm` package is read as it is, for its API parses a 10 MB XML file first (1.7 s).
     """
-    files = sorted(
-        entry.name
-        for entry in resources.files("simple_icd_10_cm.data").iterdir()
-        if entry.name.startswith("code-list") and entry.name.endswith(".txt")
-    )
+    spec = find_spec("simple_icd_10_cm")  # found, not imported: the import is what parses the XML
+    folder = Path(spec.origin).parent / "data" if spec is not None and spec.origin else Path()
+    files = sorted(folder.glob("code-list*.txt"))
     if files:
-        listed = resources.files("simple_icd_10_cm.data").joinpath(files[-1]).read_text(encoding="utf-8").split()
+        listed = files[-1].read_text(encoding="utf-8").split()
     else:  # another release of the package lays its data out differently
         import simple_icd_10_cm
 
@@ -151,8 +150,11 @@ def icd10cm_codes() -> tuple[str, ...]:
 
 
 def icd10cm_table(spark: SparkSession) -> DataFrame:
-    """One row a code of ICD-10-CM, in the column `code`, for a broadcast join."""
-    return spark.createDataFrame([(code,) for code in icd10cm_codes()], "code string")
+    """One row a code of ICD-10-CM, in the column `code`, for a broadcast join.
+
+    The codes travel as one constant that Spark splits; 98,000 Python rows would take a second each time.
+    """
+    return spark.range(1).select(F.explode(F.split(F.lit(" ".join(icd10cm_codes())), " ")).alias("code"))
 
 
 def with_icd10cm_known(rows: DataFrame, code: str = "icd10cm_code", known: str = "_icd10cm_known") -> DataFrame:

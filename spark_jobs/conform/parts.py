@@ -4,20 +4,14 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from catalog.model import Table
-from catalog.tables.record import RECORD
 from lakehouse.terminology import NPI
-
-_RECORD_COLUMNS = {column.name for column in RECORD}
-
-
-def own_columns(table: Table) -> tuple[str, ...]:
-    """The names of the columns that a job fills: the declared ones, in order, less those of the source record."""
-    return tuple(column.name for column in table.columns if column.name not in _RECORD_COLUMNS)
+from spark_jobs.evaluate import own_columns
+from spark_jobs.job import RECORD
 
 
 def finish(rows: DataFrame, table: Table, *helpers: str) -> DataFrame:
     """The job's contract: the table's own columns in declared order, `record`, then helper columns for row rules."""
-    return rows.select(*own_columns(table), "record", *helpers)
+    return rows.select(*own_columns(table), RECORD, *helpers)
 
 
 def reference_text(rows: DataFrame, name: str, resolved: str | None = None) -> Column:

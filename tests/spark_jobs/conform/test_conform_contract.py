@@ -1,0 +1,109 @@
+"""Every conforming job keeps its contract: columns, types, one way in and one way out, no row lost or doubled."""
+
+import gzip
+import json
+from collections import Counter
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from conforming import births, conform, dumps, project
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from catalog.model import Kind, Table
+from catalog.tables.silver import __all__ as table_names
+from spark_jobs.evaluate import own_columns
+from spark_jobs.job import Job
+
+NAMES = sorted(name.lower() for name in table_names)
+RESOURCES = {
+    "patient": "Patient",
+    "encounter": "Encounter",
+    "condition": "Condition",
+    "procedure": "Procedure",
+    "lab_result": "Observation",
+    "vital_sign": "Observation",
+    "medication": "Medication",
+    "medication_request": "MedicationRequest",
+}
+
+
+def job_of(name: str) -> Job:
+    job = getattr(import_module(f"spark_jobs.conform.{name}"), name)
+    assert isinstance(job, Job)
+    return job
+
+
+def lookups_of(spark: SparkSession, job: Job) -> dict[str, DataFrame]:
+    """Empty lookups with the declared columns."""
+
+    def empty(table: Table, columns: tuple[str, ...]) -> DataFrame:
+        ddl = ", ".join(f"{c} {table.column(c).type.spark}" for c in (table.key[0], *columns))
+        return spark.createDataFrame([], ddl)
+
+    return {lookup.argument: empty(lookup.table, lookup.columns) for lookup in job.lookups}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_output_has_the_declared_columns_in_order_and_type(spark: SparkSession, name: str) -> None:
+    job = job_of(name)
+    made = job(project(spark, job, ["{}"]), **lookups_of(spark, job))
+    own = own_columns(job.writes)
+    assert made.columns[: len(own) + 1] == [*own, "record"]
+    assert all(helper.startswith("_") for helper in made.columns[len(own) + 1 :])
+    types = {column: made.schema[column].dataType.simpleString() for column in own}
+    assert types == {column: job.writes.column(column).type.spark for column in own}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_row_rules_need_nothing_but_columns_helpers_and_the_clock(spark: SparkSession, name: str) -> None:
+    job = job_of(name)
+    made = job(project(spark, job, ["{}"]), **lookups_of(spark, job))
+    for check in job.writes.checks_of(Kind.ROW):
+        condition = made.select(F.expr(check.sql.replace(":as_of", "DATE '2026-01-15'")).alias("passes"))
+        assert condition.schema["passes"].dataType.simpleString() == "boolean", check.name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bad_and_foreign_records_come_out_as_one_row_without_values(spark: SparkSession, name: str) -> None:
+    job = job_of(name)
+    misshapen = json.dumps({"resourceType": RESOURCES[name], "id": ["x"]})
+    payloads = ["{not json", '{"resourceType":"Basic","id":"basic"}', misshapen]
+    made = conform(spark, job, payloads, **lookups_of(spark, job))
+    assert sum(len(rows) for rows in made.values()) == len(payloads)
+    assert made["0"][0].problems
+    assert not made["0"][0].row[job.writes.key[0]]
+    assert made["basic"][0].is_selected is False
+
+
+def test_a_lookup_neither_drops_nor_doubles_rows(spark: SparkSession) -> None:
+    job = job_of("encounter")
+    encounter = {"resourceType": "Encounter", "status": "finished", "class": {"code": "AMB"}}
+    named = {str(i): {**encounter, "subject": {"reference": f"Patient/{i % 3}"}} for i in range(9)}
+    without = {"none": encounter}
+    rows = project(spark, job, dumps({**named, **without}))
+    assert job(rows, patients=births(spark, {"0": "1980-01-01", "1": "1990-01-01"})).count() == 10
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_us_core_examples_conform_without_a_problem(spark: SparkSession, name: str, shared_data: Path) -> None:
+    path = shared_data / "us_core_examples" / "us_core_examples.ndjson.gz"
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        payloads = [line for line in lines if f'"resourceType":"{RESOURCES[name]}"' in line.replace(": ", ":")]
+    job = job_of(name)
+    made = conform(spark, job, payloads, **lookups_of(spark, job))
+    found = [row for rows in made.values() for row in rows]
+    assert Counter(problem for row in found for problem in row.problems) == {}
+    assert Counter(check for row in found if row.is_selected for check in row.failed) == {}
+    expected = {
+        "patient": 4,
+        "encounter": 3,
+        "condition": 6,
+        "procedure": 2,
+        "medication": 2,
+        "medication_request": 4,
+        "vital_sign": 16 + 5,  # three pressure panels with 2, 2 and 3 components, a saturation with an oxygen flow
+        "lab_result": 18,
+    }
+    assert sum(row.is_selected for row in found) == expected[name]
