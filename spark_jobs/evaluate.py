@@ -65,12 +65,12 @@ def version() -> "Column":
 def evaluate(
     job: Job, view: "CompiledView", records: "DataFrame", lookups: "Mapping[str, DataFrame]", as_of: str
 ) -> "DataFrame":
-    """Rows of the job's table from rows of bronze.fhir_resource, with what became of each record.
+    """Rows of the job's table from rows of bronze.fhir_resource, each record judged by itself.
 
     Columns: the table's own ones, then `record`: the source record's place and version, `status` (one of STATUSES),
     `reasons` (array<string>, why it is quarantined), `warnings` (array<string>, names of the warn rules that the row
-    breaks) and `is_first` (true on one row of each record: counting those counts records). Every version of every
-    record that is passed in comes out at least once. All versions of a record must be passed in together.
+    breaks) and `is_first` (true on one row of each record: counting those counts records). Every record comes out at
+    least once. `judge` then settles what several versions or rows of a record decide together.
     """
     from pyspark.sql import functions as F
 
@@ -78,55 +78,83 @@ def evaluate(
         "payload", F.struct(version().alias("version"), *_BRONZE).alias(RECORD), F.col("resource_id").alias("_key")
     )
     rows = view.project(narrow, keep=[RECORD], key=F.col("_key"))
+    none = F.array().cast("array<string>")
     tombstone = F.col(f"{RECORD}.is_deleted")
     packed = F.struct(
         f"{RECORD}.*",
-        F.when(tombstone, False).otherwise(F.col("is_selected")).alias("is_selected"),
-        F.when(tombstone, F.array().cast("array<string>")).otherwise(F.col("problems")).alias("problems"),
+        (F.col("is_selected") & ~tombstone).alias("is_selected"),
+        F.when(tombstone, none).otherwise(F.col("problems")).alias("problems"),
+        "is_first",
     )
-    rows = rows.withColumn(RECORD, packed).drop("is_selected", "problems")
-    made = job.function(rows, **lookups)
-    none = F.array().cast("array<string>")
-
-    def broken(level: Level) -> "Column":
-        return F.when(F.col(f"{RECORD}.is_selected"), broken_rules(job.writes, level, as_of)).otherwise(none)
-
-    reasons = F.concat(f"{RECORD}.problems", broken(Level.FAIL)).alias("_reasons")
-    made = made.select(*own_columns(job.writes), RECORD, reasons, broken(Level.WARN).alias("_warnings"))
-    return _judge(made, job.writes)
+    made = job.function(rows.select(packed.alias(RECORD), *(c.name for c in view.columns)), **lookups)
+    r = F.col(RECORD)
+    has_row = r.is_selected & (F.size(r.problems) == 0)
+    reasons = F.when(has_row, broken_rules(job.writes, Level.FAIL, as_of)).otherwise(r.problems)
+    warnings = F.when(has_row, broken_rules(job.writes, Level.WARN, as_of)).otherwise(none)
+    made = made.select(*own_columns(job.writes), RECORD, reasons.alias("_reasons"), warnings.alias("_warnings"))
+    return made.select(*own_columns(job.writes), _with_verdict(_status(F.col("_reasons")), F.col("_reasons")))
 
 
-def _judge(rows: "DataFrame", table: Table) -> "DataFrame":
-    """Give each row its record's status: one shuffle by record id, whatever the number of versions."""
+def _status(reasons: "Column") -> "Column":
+    """What becomes of a record that no other version stands against."""
+    from pyspark.sql import functions as F
+
+    r = F.col(RECORD)
+    return (
+        F.when(F.size(reasons) > 0, QUARANTINED)
+        .when(r.is_deleted, DELETED)
+        .when(r.is_selected, ACCEPTED)
+        .otherwise(NOT_SELECTED)
+    )
+
+
+def _with_verdict(status: "Column", reasons: "Column", warnings: str = "_warnings") -> "Column":
+    from pyspark.sql import functions as F
+
+    kept = ("version", *_BRONZE, "is_selected", "is_first")
+    return F.struct(
+        *(F.col(f"{RECORD}.{name}").alias(name) for name in kept),
+        status.alias("status"),
+        reasons.alias("reasons"),
+        F.col(warnings).alias("warnings"),
+    ).alias(RECORD)
+
+
+def contested(records: "DataFrame") -> "DataFrame":
+    """Ids of records that have more than one version among bronze rows: column resource_id. Reads no payload."""
+    from pyspark.sql import functions as F
+
+    return records.groupBy("resource_id").agg(F.count("*").alias("n")).where("n > 1").select("resource_id")
+
+
+def judge(evaluated: "DataFrame", contested_ids: "DataFrame", table: Table) -> "DataFrame":
+    """The same rows with the status that all versions and rows of a record decide together.
+
+    The newest good version wins. One bad row makes the record bad. A bad version is held back only while it is newer
+    than the good one; older versions are superseded. Only contested records, and those with a bad row where a record
+    has several, are gathered; all others pass as they are.
+    """
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
-    record_id, newest = F.col(f"{RECORD}.resource_id"), F.col(f"{RECORD}.version")
-    if len(table.key) == 1:  # one row a record: nothing to gather
-        reasons, is_first = F.col("_reasons"), F.lit(True)
-    else:
-        whole = Window.partitionBy(record_id, newest)
-        reasons = F.array_distinct(F.flatten(F.collect_list("_reasons").over(whole)))
-        is_first = F.row_number().over(whole.orderBy(*table.key[1:])) == 1
-    rows = rows.withColumn("_all", reasons).withColumn("_first", is_first)
-    is_good = F.size("_all") == 0
-    # The newest good version wins; a bad one is held back only while it is newer than that.
-    rows = rows.withColumn("_best", F.max(F.when(is_good, newest)).over(Window.partitionBy(record_id)))
-    status = (
-        F.when(newest < F.col("_best"), SUPERSEDED)
-        .when(~is_good, QUARANTINED)
-        .when(F.col(f"{RECORD}.is_deleted"), DELETED)
-        .when(F.col(f"{RECORD}.is_selected"), ACCEPTED)
-        .otherwise(NOT_SELECTED)
+    r = F.col(RECORD)
+    ids = contested_ids
+    if len(table.key) > 1:
+        bad = evaluated.where(r.status == QUARANTINED)
+        ids = ids.union(bad.select(f"{RECORD}.resource_id"))
+    key = [F.col(f"{RECORD}.resource_id").alias("_id"), F.col(f"{RECORD}.version").alias("_version")]
+    few = evaluated.select(*key, f"{RECORD}.reasons").join(
+        ids.distinct().select(F.col("resource_id").alias("_id")), "_id", "left_semi"
     )
-    record = F.struct(
-        f"{RECORD}.*",
-        status.alias("status"),
-        F.col("_all").alias("reasons"),
-        F.col("_warnings").alias("warnings"),
-        F.col("_first").alias("is_first"),
+    gathered = few.groupBy("_id", "_version").agg(
+        F.array_distinct(F.flatten(F.collect_list("reasons"))).alias("_reasons")
     )
-    return rows.select(*own_columns(table), record.alias(RECORD))
+    good = F.max(F.when(F.size("_reasons") == 0, F.col("_version"))).over(Window.partitionBy("_id"))
+    verdicts = gathered.withColumn("_best", good)
+    joined = evaluated.join(verdicts, (r.resource_id == F.col("_id")) & (r.version == F.col("_version")), "left")
+    reasons = F.coalesce("_reasons", r.reasons)
+    status = F.when(r.version < F.col("_best"), SUPERSEDED).otherwise(_status(reasons))
+    return joined.withColumn("_warnings", r.warnings).select(*own_columns(table), _with_verdict(status, reasons))
 
 
 def accepted_rows(evaluated: "DataFrame", table: Table, run_id: str) -> "DataFrame":

@@ -18,7 +18,16 @@ from lakehouse.control import Control, Outcome, new_id, now
 from lakehouse.errors import GateFailed
 from lakehouse.session import own_session
 from lakehouse.settings import Settings
-from spark_jobs.evaluate import ACCEPTED, QUARANTINED, accepted_rows, evaluate, quarantine_rows, withdrawn_rows
+from spark_jobs.evaluate import (
+    ACCEPTED,
+    QUARANTINED,
+    accepted_rows,
+    contested,
+    evaluate,
+    judge,
+    quarantine_rows,
+    withdrawn_rows,
+)
 from spark_jobs.job import RECORD, Job
 from spark_jobs.plan import Plan, lookup_rows, make_plan, records_to_evaluate
 
@@ -151,9 +160,13 @@ def _carry_out(
     lookups = {k.argument: lookup_rows(session, k, plan.inputs[k.table.name]) for k in plan.job.lookups}
     records = records_to_evaluate(session, plan)
     evaluated = evaluate(plan.job, compile_view(plan.job.view), records, lookups, plan.as_of)
-    evaluated = evaluated.persist(StorageLevel.MEMORY_AND_DISK)
+    cached = evaluated = evaluated.persist(StorageLevel.MEMORY_AND_DISK)
     try:
         counted = _count(evaluated, table)
+        rivals = contested(records)
+        if (len(table.key) > 1 and QUARANTINED in counted.total()) or not rivals.isEmpty():
+            evaluated = judge(evaluated, rivals, table)
+            counted = _count(evaluated, table)
         totals = counted.total()
         if not totals:
             control.finish(run_id, "unchanged", live_rows=_live_rows(session, table, None))
@@ -167,7 +180,7 @@ def _carry_out(
         observe(table.name, "write")
         _write(session, plan, evaluated, run_id, has_rows=ACCEPTED in totals)
     finally:
-        evaluated.unpersist()
+        cached.unpersist()
     # 5. Gate: scan the branch. Killed here: a stray branch.
     observe(table.name, "gate")
     live_rows = _live_rows(session, table, branch)
@@ -201,7 +214,7 @@ def _figure(o: Outcome) -> str:
 
 
 def _count(evaluated: "DataFrame", table: Table) -> Counted:
-    """One pass over the evaluated rows: it fills the cache."""
+    """One pass over the evaluated rows; the first one fills the cache."""
     from pyspark.sql import functions as F
 
     r = F.col(RECORD)

@@ -20,7 +20,7 @@ from lakehouse.fhir.values import Problem, quote
 _STREAM_DEPTH = 6
 _FIRST_DEPTH = 3
 _DEEPEST = 48
-FLAGS = ("is_selected", "problems")
+FLAGS = ("is_selected", "problems", "is_first")
 _ITERATIONS = "spark.sql.analyzer.maxIterations"
 _NO_PROBLEMS = "CAST(array() AS ARRAY<STRING>)"
 
@@ -49,8 +49,8 @@ class CompiledView:
     ) -> DataFrame:
         """The view on every record: each yields at least one row, and none raises.
 
-        Output: the `keep` columns unchanged, the view's columns, `is_selected` and `problems` (array of sentences
-        without patient data, empty when fine). `is_selected` is false where the type differs, a `where` is not true or
+        Output: the `keep` columns unchanged, the view's columns, `is_selected`, `problems` (array of sentences without
+        patient data, empty when fine) and `is_first` (true on one row of each record). `is_selected` is false where the type differs, a `where` is not true or
         an iteration has no row. A record that is not selected, or has problems, is one row with null view columns.
         `key` is what getResourceKey() yields, by default the `id` in the payload; `#id` references are taken for
         records of their own with the key `<resource type>/<key>#id`. A view with `repeat` on a batch reads the
@@ -203,15 +203,19 @@ def _finish(program: Program, evaluated: DataFrame, keep: tuple[str, ...]) -> Da
     fine = "(`__selected` AND size(`__problems`) = 0)"
     plain = [F.col(f"`{name}`") for name in program.plain]
     flags = [F.col("`__selected`"), F.col("`__problems`")]
+    is_first = F.lit(True)
     if program.rows is not None:
-        inline = F.expr(f"inline_outer(CASE WHEN {fine} THEN `__rows` END)")
-        evaluated = evaluated.select(*_kept(keep), *plain, *flags, inline)
+        rows = F.posexplode_outer(F.expr(f"CASE WHEN {fine} THEN `__rows` END")).alias("__position", "__row")
+        evaluated = evaluated.select(*_kept(keep), *plain, *flags, rows)
+        evaluated = evaluated.select(*_kept(keep), *plain, *flags, "__position", "__row.*")
+        is_first = F.expr("coalesce(`__position`, 0) = 0")
     finished = []
     for column in program.columns:
         raw = f"`__{column.raw}`" if f"__{column.raw}" in program.plain else f"`{column.raw}`"
         finished.append(F.expr(f"CASE WHEN {fine} THEN {column.finished(raw)} END").alias(column.name))
     is_selected = F.expr("`__selected` OR size(`__problems`) > 0").alias("is_selected")
-    return evaluated.select(*_kept(keep), *finished, is_selected, F.col("`__problems`").alias("problems"))
+    problems = F.col("`__problems`").alias("problems")
+    return evaluated.select(*_kept(keep), *finished, is_selected, problems, is_first.alias("is_first"))
 
 
 def _kept(keep: tuple[str, ...]) -> list[Column]:

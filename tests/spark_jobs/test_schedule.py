@@ -33,7 +33,7 @@ def test_jobs_are_chosen_by_all_layer_table_or_short_name() -> None:
     assert choose(jobs, ["all"]) == choose(jobs, ["silver"]) == jobs
     assert choose(jobs, ["silver.encounter"]) == choose(jobs, ["encounter"]) == [ENCOUNTERS]
     assert choose(jobs, ["encounter", "all"]) == [ENCOUNTERS, PATIENTS]
-    with pytest.raises(InputError, match="No job makes 'gold'; there are all, silver, silver.patient"):
+    with pytest.raises(InputError, match=r"No job makes 'gold'; there are all, silver, silver.patient"):
         choose(jobs, ["gold"])
 
 

@@ -94,4 +94,4 @@ def test_record_deeper_than_a_view_can_go_is_a_problem_and_not_cut_off(frame, mo
 def test_view_without_repeat_reads_nothing_when_it_is_planned(frame) -> None:
     broken = frame(["{}"]).selectExpr("raise_error('read') AS payload").selectExpr("CAST(payload AS STRING) AS payload")
     one = {"resource": "Patient", "select": [{"column": [column("id", "id")]}]}
-    assert compile_view(one).project(broken).columns == ["id", "is_selected", "problems"]
+    assert compile_view(one).project(broken).columns == ["id", "is_selected", "problems", "is_first"]
