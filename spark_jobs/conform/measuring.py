@@ -31,7 +31,12 @@ _WITHDRAWN = ("cancelled", "entered-in-error")
 
 
 def _constant(measurements: Sequence[Measurement]) -> Column:
-    """Code to measurement, as one constant: Spark folds the parsing away when it plans."""
+    """Code to measurement, as one constant: Spark folds the parsing away when it plans.
+
+    Spark looks a key up by going through them, so the first (most frequent) code of each measurement stands before all
+    second ones, and so on.
+    """
+    by_rank = sorted(((rank, code, m) for m in measurements for rank, code in enumerate(m.codes)), key=lambda r: r[0])
     table = {
         code: {
             "name": m.name,
@@ -40,15 +45,18 @@ def _constant(measurements: Sequence[Measurement]) -> Column:
             "high": m.high,
             "units": {unit: {"f": factor, "o": offset} for unit, (factor, offset) in m.units.items()},
         }
-        for m in measurements
-        for code in m.codes
+        for _, code, m in by_rank
     }
     return F.from_json(F.lit(json.dumps(table)), _TABLE)
 
 
-def _conversion(code: Column, unit: Column) -> Column:
-    """(factor, offset) by the unit's code, else by its text; null for a unit that the measurement does not know."""
-    return F.coalesce(F.col("_known.units")[F.coalesce(code, unit, F.lit(""))], F.col("_known.units")[unit])
+def _conversion(code: Column, unit: Column, if_none: str | None = None) -> Column:
+    """(factor, offset) by the unit's code, else by its text; null for a unit that the measurement does not know.
+
+    `if_none` is what a missing unit counts as: the empty unit stands in the table for pH and ratios only.
+    """
+    written = F.coalesce(code, unit) if if_none is None else F.coalesce(code, unit, F.lit(if_none))
+    return F.coalesce(F.col("_known.units")[written], F.col("_known.units")[unit])
 
 
 def _converted(value: Column, conversion: Column) -> Column:
@@ -80,7 +88,7 @@ def with_measured(rows: DataFrame, measurements: Sequence[Measurement]) -> DataF
         "_known", _constant(measurements)[F.coalesce(F.col("loinc_code"), items)]
     )
     number = F.coalesce(F.col("quantity"), F.col("value_integer").cast("double"))
-    converting = known.withColumn("_by", _conversion(F.col("unit_code"), F.col("unit")))
+    converting = known.withColumn("_by", _conversion(F.col("unit_code"), F.col("unit"), if_none=""))
     return converting.withColumns({**_times(converting), **_references(converting), **_values(converting, number)})
 
 
