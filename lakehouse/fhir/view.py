@@ -175,7 +175,12 @@ def _evaluate(program: Program, parsed: DataFrame, keep: tuple[str, ...], key: s
     )
     has_rows = "true" if program.rows is None else "size(`__rows`) > 0"
     selected = f"`__agrees` AND `__where` AND {has_rows}"
-    return step.select(*_kept(keep), *names, F.expr(problems).alias("__problems"), F.expr(selected).alias("__selected"))
+    # The optimizer copies plain expressions into every filter that follows, and would judge and parse a record once
+    # more for each. It does not look through a generator, if it is an outer one over a column: so the flags come out
+    # of one.
+    flags = F.expr(f"array(named_struct('problems', {problems}, 'selected', {selected}))")
+    judged = step.select(*_kept(keep), *names, flags.alias("__flags"))
+    return judged.select(*_kept(keep), *names, F.expr("inline_outer(`__flags`)").alias("__problems", "__selected"))
 
 
 def _checks(program: Program) -> list[Problem]:
