@@ -1,6 +1,7 @@
 """ops.quarantine: what was held back. Rows belong to a run; rows of a run that came to nothing are taken back."""
 
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from catalog.model import Table
@@ -8,7 +9,7 @@ from catalog.tables.ops import QUARANTINE
 from lakehouse import tables
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
 
 _NAME = tables.full_name(QUARANTINE)
 _one_at_a_time = threading.Lock()  # jobs side by side share this table; its commits are quick
@@ -44,14 +45,38 @@ def settle(spark: "SparkSession", table: Table, evaluated_ids: "DataFrame", run_
         spark.catalog.dropTempView(view)
 
 
-def settle_landing(spark: "SparkSession", run_id: str, source_file: str | None) -> None:
-    """Mark the open rows of the landing, or of one file there, as settled by this run."""
+@dataclass(frozen=True)
+class LandingRows:
+    """Which open rows of the landing are meant: of one file, with one of these reasons; None means all."""
+
+    source_file: str | None = None
+    reason_codes: tuple[str, ...] | None = None
+
+    def condition(self) -> "Column":
+        """The same as a condition on ops.quarantine."""
+        from pyspark.sql import functions as F
+
+        found = (F.col("stage") == "landing") & F.col("resolved_by").isNull()
+        if self.source_file is not None:
+            found &= F.col("source_file") == self.source_file
+        if self.reason_codes is not None:
+            found &= F.col("reason_code").isin(*self.reason_codes)
+        return found
+
+
+def settle_landing(spark: "SparkSession", rows: LandingRows, run_id: str) -> None:
+    """Mark open rows of the landing as settled by this run."""
     with _one_at_a_time:
-        of_file = " AND source_file = :file" if source_file is not None else ""
-        spark.sql(
-            f"UPDATE {_NAME} SET resolved_by = '{run_id}' WHERE stage = 'landing' AND resolved_by IS NULL{of_file}",
-            args={"file": source_file} if source_file is not None else {},
+        keys = (
+            spark.table(_NAME).where(rows.condition()).select("run_id", "source_file", "line", "byte_offset", "entry")
         )
+        keys.createOrReplaceTempView("landing_settled")
+        same = " AND ".join(f"t.{c} <=> s.{c}" for c in keys.columns)
+        spark.sql(
+            f"MERGE INTO {_NAME} t USING (SELECT DISTINCT * FROM landing_settled) s ON t.stage = 'landing' AND {same} "
+            f"WHEN MATCHED THEN UPDATE SET resolved_by = '{run_id}'"
+        )
+        spark.catalog.dropTempView("landing_settled")
 
 
 def open_rows(spark: "SparkSession", stage: str) -> "DataFrame":

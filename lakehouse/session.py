@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,11 +105,15 @@ def own_session(spark: "SparkSession", settings: Settings | None = None) -> "Spa
     return session
 
 
-def open_session(settings: Settings) -> "SparkSession":
-    """Start Spark with the Java and the jars of this machine, fetching the jars once."""
+@contextmanager
+def spark_session(settings: Settings) -> "Iterator[SparkSession]":
+    """Spark with the Java and the jars of this machine (fetched once), stopped at the end."""
     from lakehouse.jars import ensure_jars
     from lakehouse.java import find_java
 
-    return build_session(
-        settings, find_java().home, ensure_jars("spark", settings.cache_dir / "jars", settings.maven_url)
-    )
+    jars = ensure_jars("spark", settings.cache_dir / "jars", settings.maven_url)
+    session = build_session(settings, find_java().home, jars)
+    try:
+        yield session
+    finally:
+        session.stop()

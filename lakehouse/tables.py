@@ -90,7 +90,7 @@ def read_appended(spark: "SparkSession", table: Table, after: int | None, until:
     if after is None:
         return read(spark, table, until)
     options = {"start-snapshot-id": str(after), "end-snapshot-id": str(until)}
-    return spark.read.format("iceberg").options(**options).load(full_name(table))
+    return spark.read.options(**options).table(full_name(table))
 
 
 def read_branch(spark: "SparkSession", table: Table, branch: str) -> "DataFrame":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lakehouse.control import Control, open_control
 from lakehouse.lock import writing
-from lakehouse.session import open_session
+from lakehouse.session import spark_session
 from lakehouse.settings import Settings
 from spark_jobs.job import Job
 from spark_jobs.runner import Observer, RunResult, run_job, silent
@@ -80,10 +80,5 @@ class Lake:
 @contextmanager
 def open_lake(settings: Settings) -> Iterator[Lake]:
     """Take the lake's write lock and start Spark; both are let go at the end."""
-    with writing(settings):
-        control = open_control(settings)
-        spark = open_session(settings)
-        try:
-            yield Lake(spark, control, settings)
-        finally:
-            spark.stop()
+    with writing(settings), spark_session(settings) as spark:
+        yield Lake(spark, open_control(settings), settings)

@@ -51,7 +51,7 @@ def demo(context: Context, patients: int | None) -> None:
         failures = run_and_show(lake, list(JOBS))
     click.echo(f"\nDone in {seconds(time.monotonic() - started)}. All people here are invented.")
     click.echo(NEXT.format(home=settings.root, lake=_command()))
-    leave(failures)
+    leave(context, failures)
 
 
 def _generated(context: Context, patients: int) -> list[Path]:

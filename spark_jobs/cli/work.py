@@ -87,7 +87,7 @@ def _show_landing(landing: "Landing", took: float) -> None:
         return
     rows = [[kind, n] for kind, n in sorted(counts.by_type.items(), key=lambda item: -item[1])]
     table("", ["resource type", "landed"], rows, right=["landed"])
-    rate = f", {counts.landed / took:,.0f} records/s" if took > 5 else ""
+    rate = f", {counts.landed / took:,.0f} records/s" if counts.landed > 10_000 else ""
     click.echo(
         f"\nBatch {landing.batch_id}: {landing.files} files, {bytes_(landing.bytes)} in {seconds(took)}{rate}.\n"
         f"{counts.lines:,} lines: {counts.blank:,} blank, {counts.bundles:,} Bundles of {counts.entries:,} entries; "
@@ -120,7 +120,7 @@ def run(context: Context, targets: tuple[str, ...], full: bool, dry_run: bool) -
 
     with open_lake(context.settings) as lake:
         failures = run_and_show(lake, jobs, full=full)
-    leave(failures)
+    leave(context, failures)
 
 
 def run_and_show(lake: "Lake", jobs: Any, *, full: bool = False, retry_held: bool = False) -> "list[Failure]":
@@ -154,12 +154,14 @@ def _show_results(results: "list[RunResult]") -> None:
     table("", columns, rows, right=columns[3:])
 
 
-def leave(failures: "list[Failure]") -> None:
-    """Exit with the kind of the first real failure."""
+def leave(context: Context, failures: "list[Failure]") -> None:
+    """Exit with the kind of the first real failure; raise it under --debug."""
     from lakehouse.errors import LakeError
 
     for failure in failures:
         if failure.error is not None:
+            if context.debug:
+                raise failure.error
             sys.exit(failure.error.exit_code if isinstance(failure.error, LakeError) else 1)
 
 
@@ -180,7 +182,7 @@ def replay(context: Context, stage: str | None, encoding: str | None, source_fil
         if stage in (None, "landing"):
             _replay_landing(lake, encoding, source_file)
         failures = [] if stage == "landing" else run_and_show(lake, jobs, retry_held=True)
-    leave(failures)
+    leave(context, failures)
 
 
 def _replay_landing(lake: "Lake", encoding: str | None, source_file: str | None) -> None:
@@ -235,10 +237,11 @@ def view(context: Context, view: Path, path: str, form: Any, limit: int) -> None
     from datetime import UTC, datetime
 
     import pyarrow as pa
+    from pyspark.sql.pandas.types import to_arrow_schema
 
     from lakehouse.errors import InputError, ViewError
     from lakehouse.fhir import compile_view, run_view
-    from lakehouse.session import open_session
+    from lakehouse.session import spark_session
     from lakehouse.sql.output import render
     from spark_jobs.ingest.discover import discover, inspect_all, plan
     from spark_jobs.ingest.frames import landed
@@ -253,15 +256,11 @@ def view(context: Context, view: Path, path: str, form: Any, limit: int) -> None
     compile_view(definition)  # a mistake is told before Spark starts
     settings = context.settings
     files = list(inspect_all(discover([path]), settings.chunk_bytes, 2))
-    spark = open_session(settings)
-    try:
-        chunks = plan(files, settings.chunk_bytes)
-        tally = Tally.start(spark)
-        rows = landed(spark, chunks, "view", datetime.now(UTC), settings, tally)
+    with spark_session(settings) as spark:
+        rows = landed(spark, plan(files, settings.chunk_bytes), "view", datetime.now(UTC), settings, Tally.start(spark))
         result = run_view(spark, definition, rows.where("payload is not null").select("payload")).limit(limit)
-        render(pa.Table.from_pandas(result.toPandas()), form, sys.stdout)
-    finally:
-        spark.stop()
+        found = [row.asDict(recursive=True) for row in result.collect()]
+        render(pa.Table.from_pylist(found, to_arrow_schema(result.schema)), form, sys.stdout)
 
 
 COMMANDS: tuple[click.Command, ...] = (ingest, run, replay, evolve, view)

@@ -30,7 +30,7 @@ from spark_jobs.runner import Observer, branch_name, recover, silent
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-STAGE = "landing"
+_ENCODING_CODES = ("invalid_utf8", "utf16", "utf32", "wrong_encoding")
 _REPLAY_BYTES = 512 << 20
 Progress = Callable[[int, int], None]
 """Called with (bytes done, bytes in all), now and then, from another thread."""
@@ -126,15 +126,15 @@ def replay(
     source_file: str | None = None,
     observe: Observer = silent,
 ) -> Landing:
-    """Try again what could not land, from the raw bytes in quarantine, with another text encoding if one is given.
+    """Try again what could not land, from the raw bytes in quarantine.
 
+    With another text encoding, only what failed for its encoding is read again.
     What lands now is settled in quarantine; what still cannot land stays there with its newest reason.
     """
     session = own_session(spark)
     _clear_up(session, control)
-    open_rows = quarantine.open_rows(session, STAGE)
-    if source_file is not None:
-        open_rows = open_rows.where(open_rows.source_file == source_file)
+    meant = quarantine.LandingRows(source_file, _ENCODING_CODES if encoding else None)
+    open_rows = session.table(tables.full_name(QUARANTINE)).where(meant.condition())
     items, counts = _read_quarantine(open_rows, encoding, settings)
     records = [(name, i) for name, i in items if isinstance(i, Record)]
     rejections = [(name, i) for name, i in items if isinstance(i, Rejection)]
@@ -147,7 +147,7 @@ def replay(
         observe(FHIR_RESOURCE.name, "write")
         _write(session, landed_again(session, records, batch_id, arrived_at), batch_id, base)
         observe(FHIR_RESOURCE.name, "quarantine")
-        quarantine.settle_landing(session, batch_id, source_file)
+        quarantine.settle_landing(session, meant, batch_id)
         if rejections:
             quarantine.hold(session, rejected_again(session, rejections, batch_id, arrived_at), batch_id)
         observe(FHIR_RESOURCE.name, "gate")

@@ -1,0 +1,283 @@
+"""The command `lake`, as its users meet it: the demo's sample through every command, on one real session."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner, Result
+
+import spark_jobs.lake
+from lakehouse import session as sessions
+from lakehouse.control import open_control
+from lakehouse.lock import writing
+from lakehouse.session import own_session
+from lakehouse.settings import Settings
+from spark_jobs.cli import main
+from spark_jobs.lake import Lake
+from tests.spark_jobs.tiny import observation, write
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+Lakes = Callable[..., Result]
+ROOT = Path(__file__).parents[3]
+SAMPLE = ROOT / "infra" / "sample"
+
+
+@pytest.fixture(scope="module")
+def lake_command(
+    spark: "SparkSession", settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Result]]:
+    """`lake ARGUMENTS` in this process, on a lake of the module's own and the session that all tests share."""
+    home = tmp_path_factory.mktemp("cli")
+    own = settings.model_copy(update={"home": home})
+
+    @contextmanager
+    def open_lake(given: Settings) -> Iterator[Lake]:
+        with writing(given):
+            control = open_control(given)
+            yield Lake(own_session(spark, given), control, given)
+
+    @contextmanager
+    def spark_session(given: Settings) -> "Iterator[SparkSession]":
+        yield spark
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spark_jobs.lake, "open_lake", open_lake)
+        patch.setattr(sessions, "spark_session", spark_session)
+        for name in ("home", "cache", "cores", "as_of", "parallel_jobs"):
+            patch.setenv(f"LAKE_{name.upper()}", str(getattr(own, name)))
+
+        def command(*arguments: str) -> Result:
+            return CliRunner().invoke(main, arguments, catch_exceptions=True)
+
+        yield command
+
+
+@pytest.fixture(scope="module")
+def demo(lake_command: Lakes) -> Result:
+    """The demo, once."""
+    return lake_command("demo")
+
+
+def test_the_demo_publishes_every_table_and_says_what_to_try_next(demo: Result) -> None:
+    assert demo.exit_code == 0, demo.output
+    assert "8 of 8 tables" in demo.output
+    assert "What to try next" in demo.output
+    assert "7 held back" in demo.output
+
+
+def test_the_demo_twice_changes_nothing(demo: Result, lake_command: Lakes) -> None:
+    again = lake_command("demo")
+    assert again.exit_code == 0, again.output
+    assert "There is nothing new to land" in again.output
+    assert again.output.count("unchanged") == 8
+
+
+@pytest.mark.parametrize(
+    ("file", "reason"),
+    [
+        ("truncated-line.ndjson", "truncated_json"),
+        ("truncated.ndjson.gz", "truncated_gzip"),
+        ("latin-1.ndjson", "invalid_utf8"),
+        ("unknown-type.ndjson", "unknown_resource_type"),
+        ("missing-id.ndjson", "missing_id"),
+        ("parameters.json", "missing_id"),
+        ("backwards-encounter.ndjson", "ended_at_not_before_started_at"),
+        ("born-in-the-future.ndjson", "birth_on_not_in_the_future"),
+        ("heart-rate-900.ndjson", "value_within_limits"),
+        ("weight-in-bags.ndjson", "unit_is_known"),
+    ],
+)
+def test_each_planted_fault_is_held_back_with_its_reason(
+    demo: Result, lake_command: Lakes, file: str, reason: str
+) -> None:
+    listed = lake_command("quarantine", "--list", "--reason", reason)
+    assert listed.exit_code == 0, listed.output
+    assert file in listed.output
+
+
+@pytest.mark.parametrize(
+    ("table", "check"),
+    [
+        ("silver.condition", "icd10cm_code_exists"),
+        ("silver.lab_result", "loinc_code_is_valid"),
+        ("silver.condition", "encounter_id_resolves"),
+    ],
+)
+def test_each_planted_doubt_is_a_warning(demo: Result, lake_command: Lakes, table: str, check: str) -> None:
+    shown = lake_command("quality", table)
+    assert shown.exit_code == 0, shown.output
+    (line,) = [line for line in shown.output.splitlines() if check in line]
+    assert " warn " in line
+    assert " 1 " in line
+
+
+def test_an_older_version_a_duplicate_and_a_deletion_come_out_right(demo: Result, lake_command: Lakes) -> None:
+    query = "select city, is_deleted from lake.silver.patient where patient_id like 'fault-%' order by patient_id"
+    found = json.loads(lake_command("sql", "--format", "json", query).stdout)
+    assert [row["city"] for row in found if row["city"]] == ["New Town"]
+    assert not any(row["is_deleted"] for row in found), "the deleted one was never published"
+
+
+def test_tables_are_listed_and_one_is_shown(demo: Result, lake_command: Lakes) -> None:
+    listed = lake_command("tables").output
+    assert all(name in listed for name in ("bronze.fhir_resource", "silver.vital_sign", "ops.quarantine"))
+    shown = lake_command("tables", "silver.encounter").output
+    assert "started_at" in shown
+    assert "Points to silver.patient" in shown
+    wrong = lake_command("tables", "silver.encouter")
+    assert (wrong.exit_code, "did you mean silver.encounter?" in wrong.output) == (3, True)
+
+
+def test_the_live_tables_are_as_declared_and_a_difference_is_shown_and_applied(
+    demo: Result, lake_command: Lakes, spark: "SparkSession"
+) -> None:
+    assert "as declared" in lake_command("tables", "--diff").output
+    own = own_session(spark, Settings())
+    own.sql("ALTER TABLE lake.silver.medication ALTER COLUMN medication_id COMMENT 'Old words.'")
+    assert "the comment changed" in lake_command("tables", "--diff", "silver.medication").output
+    assert "1 changes applied" in lake_command("evolve").output
+    own.sql("ALTER TABLE lake.silver.medication ADD COLUMN extra string")
+    refused = lake_command("evolve")
+    assert (refused.exit_code, "silver.medication.extra" in refused.output) == (7, True)
+    own.sql("ALTER TABLE lake.silver.medication DROP COLUMN extra")
+
+
+def test_runs_show_where_each_record_went(demo: Result, lake_command: Lakes) -> None:
+    listed = lake_command("runs", "--limit", "3")
+    assert listed.exit_code == 0
+    run_id = next(
+        line.split()[0] for line in listed.output.splitlines() if "silver.vital_sign" in line or "T" in line[:16]
+    )
+    shown = lake_command("runs", run_id)
+    assert shown.exit_code == 0, shown.output
+    assert "Records" in shown.output
+    assert lake_command("runs", "nothing").exit_code == 3
+
+
+def test_doctor_finds_everything_in_order(demo: Result, lake_command: Lakes) -> None:
+    examined = lake_command("doctor")
+    assert examined.exit_code == 0, examined.output
+    assert "FAIL" not in examined.output
+    assert "LAKE_HOME" in examined.output
+
+
+def test_latin_1_lands_after_a_replay_with_its_encoding(demo: Result, lake_command: Lakes) -> None:
+    replayed = lake_command("replay", "--stage", "landing", "--encoding", "latin-1")
+    assert replayed.exit_code == 0, replayed.output
+    assert "1 landed now" in replayed.output
+    assert "latin-1.ndjson" not in lake_command("quarantine", "--list").output
+    assert "latin-1.ndjson" in lake_command("quarantine", "--list", "--settled").output
+    run = lake_command("run", "patient")
+    assert "incremental" in run.output
+    assert "published" in run.output
+
+
+def test_a_view_is_run_over_files(lake_command: Lakes, tmp_path: Path) -> None:
+    column = [{"name": "id", "path": "id"}, {"name": "value", "path": "value.ofType(integer)"}]
+    definition = tmp_path / "view.json"
+    definition.write_text(json.dumps({"resource": "Observation", "select": [{"column": column}]}))
+    file = write(tmp_path, "a.ndjson", [observation("a", 1), observation("b", None)])
+    shown = lake_command("view", str(definition), str(file), "--format", "json")
+    assert json.loads(shown.stdout) == [{"id": "a", "value": 1}, {"id": "b", "value": None}]
+    definition.write_text("{")
+    assert lake_command("view", str(definition), str(file)).exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["sql", "drop table lake.silver.patient"], 3, "this statement is a DROP"),
+        (["sql"], 3, "Give one query"),
+        (["sql", "--name", "no_such"], 3, "no query of that name"),
+        (["run", "gold"], 3, "No job makes 'gold'"),
+        (["ingest", "fhir", "no/such/path"], 3, "no/such/path"),
+        (["ingest", "fhir"], 2, "Missing argument"),
+        (["view", "no-such.json", "x"], 3, "can't be read"),
+        (["quality", "no_such"], 3, "There is no table"),
+    ],
+)
+def test_mistakes_are_told_in_a_sentence_with_an_exit_code(
+    lake_command: Lakes, arguments: list[str], code: int, said: str
+) -> None:
+    result = lake_command(*arguments)
+    assert (result.exit_code, said in result.output, "Traceback" in result.output) == (code, True, False), result.output
+
+
+def test_a_wrong_setting_is_named(lake_command: Lakes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKE_DRIVER_MEMORY", "lots")
+    result = lake_command("runs")
+    assert (result.exit_code, "LAKE_DRIVER_MEMORY" in result.output) == (3, True)
+
+
+def test_what_is_not_foreseen_is_named_by_kind_and_not_quoted(
+    lake_command: Lakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(settings: Settings) -> None:
+        raise RuntimeError("Robin Planted")
+
+    monkeypatch.setattr("lakehouse.control.open_control", fail)
+    result = lake_command("runs")
+    assert (result.exit_code, "RuntimeError" in result.output, "Robin" in result.output) == (1, True, False)
+
+
+def test_a_full_disk_is_told_as_such(lake_command: Lakes, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(settings: Settings) -> None:
+        raise ValueError("while writing") from OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("lakehouse.control.open_control", fail)
+    result = lake_command("runs")
+    assert (result.exit_code, "The disk is full" in result.output) == (5, True)
+
+
+def test_a_dry_run_says_what_it_would_do_and_does_nothing(lake_command: Lakes, tmp_path: Path) -> None:
+    file = write(tmp_path, "a.ndjson", [observation("dry", 1)])
+    said = lake_command("ingest", "fhir", "--dry-run", str(file))
+    assert "would land" in said.output
+    assert "would make" in lake_command("run", "all", "--dry-run").output
+
+
+def test_help_loads_nothing_heavy_and_starts_no_jvm() -> None:
+    code = (
+        "import sys; from spark_jobs.cli import main; main(['--help'], standalone_mode=False); "
+        "bad = {'pyspark', 'pyarrow', 'duckdb', 'sqlalchemy', 'pydantic', 'rich', 'soda'} & set(sys.modules); "
+        "sys.exit(','.join(sorted(bad)) or 0)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_every_command_and_setting_is_documented() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name, command in main.commands.items():
+        assert command.help or command.callback is None, name
+        assert f"lake {name}" in readme, name
+    for name, field in Settings.model_fields.items():
+        assert field.description, name
+        assert f"LAKE_{name.upper()}" in readme, name
+
+
+@pytest.mark.slow
+def test_a_full_disk_while_landing_loses_nothing(lake_command: Lakes, tmp_path: Path) -> None:
+    """A quota by `ulimit -f`: writing past it fails in the JVM as a full disk does."""
+    file = write(
+        tmp_path, "a.ndjson", [observation(f"o{i}", i) | {"note": [{"text": "x" * 5000}]} for i in range(4000)]
+    )
+    environment = {**os.environ, "LAKE_HOME": str(tmp_path / "lake")}
+    command = f"ulimit -f 200; exec {sys.executable} -m spark_jobs.cli ingest fhir {file}"
+    ended = subprocess.run(["bash", "-c", command], cwd=ROOT, env=environment, capture_output=True, check=False)
+    assert ended.returncode != 0
+    again = subprocess.run(
+        [sys.executable, "-m", "spark_jobs.cli", "ingest", "fhir", str(file)],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert again.returncode == 0, again.stderr
+    assert "4,000 landed" in again.stdout
