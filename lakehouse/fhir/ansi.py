@@ -99,7 +99,13 @@ def _day(sql: str) -> str:
 
 def _moment(sql: str) -> str:
     day = f"try_cast(concat({_first_day(sql)}, 'T00:00:00Z') AS TIMESTAMP)"
-    return f"CASE WHEN length({sql}) IN (4, 7, 10) THEN {day} ELSE {instant(sql)} END"
+    # The common form first, without a pattern: what stands before the T is ten characters, after it are seconds.
+    offset = f"(endswith({sql}, 'Z') OR substr({sql}, -6, 1) IN ('+', '-'))"
+    full = f"length({sql}) >= 20 AND substr({sql}, 11, 1) = 'T' AND substr({sql}, 17, 1) = ':' AND {offset}"
+    return (
+        f"CASE WHEN {full} THEN try_cast({sql} AS TIMESTAMP) "
+        f"WHEN length({sql}) IN (4, 7, 10) THEN {day} ELSE {instant(sql)} END"
+    )
 
 
 def _first_day(sql: str) -> str:

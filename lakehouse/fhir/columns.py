@@ -62,6 +62,11 @@ class ColumnPlan:
         """The column as it is shown to callers."""
         return OutputColumn(self.name, self.fhir_type, self.is_collection, self.spark_type, self.element_path)
 
+    @property
+    def is_converted_once(self) -> bool:
+        """Whether the conversion is worth a column of its own, for it is judged and then used."""
+        return self.convert.can_fail and not self.is_many
+
     def describe(self) -> str:
         """The type in words, for messages."""
         return f"{'collection of ' if self.is_collection else ''}{self.spark_type.simpleString()}"
@@ -85,7 +90,7 @@ class ColumnPlan:
             return raw if converted == "v" else f"transform({raw}, v -> {converted})"
         return self.convert.sql(f"get({raw}, 0)" if self.is_many else raw)
 
-    def problems(self, raw: str) -> list[Problem]:
+    def problems(self, raw: str, converted: str | None = None) -> list[Problem]:
         """Conditions on the raw value that make the record unusable, each with its sentence."""
         found = []
         if self.is_many and not self.is_collection:
@@ -96,7 +101,7 @@ class ColumnPlan:
                 bad = f"v IS NOT NULL AND {self.convert.sql('v')} IS NULL"
                 found.append(Problem(f"exists({raw}, v -> {bad})", what))
             else:
-                found.append(Problem(f"{raw} IS NOT NULL AND {self.convert.sql(raw)} IS NULL", what))
+                found.append(Problem(f"{raw} IS NOT NULL AND {converted or self.convert.sql(raw)} IS NULL", what))
         return found
 
 

@@ -33,15 +33,26 @@ def reference_key(scope: Scope, base: Value, wanted: str | None) -> Value:
         text, declared = f"{item.sql}.`reference`", f"{item.sql}.`type`"
         agrees = f"coalesce({declared} = {quote(wanted)}, true) AND " if wanted else ""
         sql = (
-            f"CASE WHEN {text} LIKE 'urn:uuid:_%' OR {text} LIKE 'urn:oid:_%' "
-            f"THEN CASE WHEN {agrees}true THEN substring_index({text}, ':', -1) END "
-            f"WHEN {text} LIKE '#_%' THEN CASE WHEN {agrees}true THEN concat({CONTAINED}, {text}) END "
+            f"CASE WHEN {_relative(text, wanted)} "
+            f"WHEN startswith({text}, 'urn:uuid:') OR startswith({text}, 'urn:oid:') "
+            f"THEN CASE WHEN {agrees}true THEN nullif(substring_index({text}, ':', -1), '') END "
+            f"WHEN startswith({text}, '#') "
+            f"THEN CASE WHEN {agrees}length({text}) > 1 THEN concat({CONTAINED}, {text}) END "
             f"ELSE nullif(regexp_extract({text}, {quote(pattern)}, 1), '') END"
         )
         return Value(sql, "string")
 
     found = scope.each(base, key)
     return Value(found.sql, "string", found.many, path=f"{base.path}.reference" if base.path else None)
+
+
+def _relative(text: str, wanted: str | None) -> str:
+    """The common form, `Patient/1`, without a pattern."""
+    if wanted is None:
+        return "false THEN NULL"
+    rest = f"substr({text}, {len(wanted) + 2})"
+    plain = " AND ".join(f"instr({rest}, '{mark}') = 0" for mark in "/?#")
+    return f"startswith({text}, '{wanted}/') AND length({text}) > {len(wanted) + 1} AND {plain} THEN {rest}"
 
 
 def bind(sql: str, resource: str, key: str, has_contained: bool) -> str:

@@ -25,7 +25,7 @@ _OPTIONS = {
     "allowNonNumericNumbers": "false",
 }
 _MOST_LOCATED = 150
-# What objects, lists, numbers, true and false begin with.
+# What the text of an object, a list, a number, true and false begins with and looks like.
 _FIRSTS = ", ".join(str(ord(first)) for first in "{[-0123456789tf")
 _OTHER_TOKEN = r"^(?:[{\[]|true$|false$|-?[0-9]+(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?$)"
 
@@ -60,7 +60,8 @@ def problem(root: Node, parsed: str, payload: str) -> str:
     return (
         f"CASE WHEN {payload} IS NULL THEN 'the record is null' "
         # Spark reads the first object of a list as the record.
-        f"WHEN {payload} NOT RLIKE '^[ \\\\t\\\\r\\\\n]*[{{]' THEN 'not valid JSON: a record is one object' "
+        f"WHEN NOT startswith({payload}, '{{') AND {payload} NOT RLIKE '^[ \\\\t\\\\r\\\\n]*[{{]' "
+        f"THEN 'not valid JSON: a record is one object' "
         f"WHEN {parsed}.`{CORRUPT}` IS NOT NULL THEN {_locate(root, payload)} "
         f"WHEN {_any(_tests(root, parsed, payload))} THEN {_locate_mistaken(root, parsed, payload)} END"
     )
@@ -126,12 +127,13 @@ def _mistaken(node: Node, sql: str, payload: str) -> str:
         return ""
     escaped = f"replace(replace({sql}, '\\\\', '\\\\\\\\'), '\"', '\\\\\"')"
     unquoted = f"NOT contains({payload}, concat('\"', {escaped}, '\"'))"
-    # The first character settles it for most strings, and being in quotes for the rest: a parser's exception, which
-    # costs more than the whole record, is left for the few that are neither.
-    looks_like = f"ascii({sql}) IN ({_FIRSTS}) AND {sql} RLIKE {quote(_OTHER_TOKEN)}"
+    # The first character settles it for most strings with one look, and being in quotes for the rest: a parser's
+    # exception, which costs more than the whole record, is left for the few that are neither.
+    is_date = f"substr({sql}, 5, 1) = '-'" if elements.KINDS[node.type] == "dateTime" else "false"
+    looks_like = f"ascii({sql}) IN ({_FIRSTS}) AND NOT {is_date} AND {sql} RLIKE {quote(_OTHER_TOKEN)}"
     is_json = (
-        f"CASE ascii({sql}) WHEN 123 THEN json_object_keys({sql}) IS NOT NULL "
-        f"WHEN 91 THEN json_array_length({sql}) IS NOT NULL ELSE true END"
+        f"CASE WHEN startswith({sql}, '[') THEN json_array_length({sql}) IS NOT NULL "
+        f"WHEN startswith({sql}, '{{') THEN json_object_keys({sql}) IS NOT NULL ELSE true END"
     )
     return f"({looks_like} AND {unquoted} AND {is_json})"
 

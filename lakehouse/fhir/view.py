@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as spark
 
 from lakehouse.errors import ViewError
-from lakehouse.fhir.columns import OutputColumn
+from lakehouse.fhir.columns import ColumnPlan, OutputColumn
 from lakehouse.fhir.program import PARSED, PAYLOAD, Program, compile_program
 from lakehouse.fhir.values import Problem, quote
 
@@ -50,8 +50,9 @@ class CompiledView:
         """The view on every record: each yields at least one row, and none raises.
 
         Output: the `keep` columns unchanged, the view's columns, `is_selected`, `problems` (array of sentences without
-        patient data, empty when fine) and `is_first` (true on one row of each record). `is_selected` is false where the type differs, a `where` is not true or
-        an iteration has no row. A record that is not selected, or has problems, is one row with null view columns.
+        patient data, empty when fine) and `is_first` (true on one row of each record). `is_selected` is false where
+        the type differs, a `where` is not true or an iteration has no row; with problems it is true, for they come
+        first. A record that is not selected, or has problems, is one row with null view columns.
         `key` is what getResourceKey() yields, by default the `id` in the payload; `#id` references are taken for
         records of their own with the key `<resource type>/<key>#id`. A view with `repeat` on a batch reads the
         records once more, to measure how deep they go; on a stream, deeper than 6 levels is a problem.
@@ -167,7 +168,12 @@ def _evaluate(program: Program, parsed: DataFrame, keep: tuple[str, ...], key: s
         bound(_sentences(program.where_problems)).alias("__where_problems"),
         bound(_sentences(program.problems)).alias("__path_problems"),
     )
-    names = [F.col(f"`{name}`") for name in program.plain] + ([] if program.rows is None else [F.col("`__rows`")])
+    names = [F.col(f"`{_held(column)}`") for column in program.columns if _is_plain(program, column)]
+    if program.rows is not None:
+        names.append(F.col("`__rows`"))
+    once = [column for column in program.columns if _is_plain(program, column) and column.is_converted_once]
+    converted = [F.expr(column.convert.sql(f"`__{column.raw}`")).alias(_held(column)) for column in once]
+    step = step.select("*", *converted)
     problems = (
         f"CASE WHEN `__shape` IS NOT NULL THEN array(`__shape`) WHEN NOT `__agrees` THEN {_NO_PROBLEMS} "
         f"WHEN size(`__where_problems`) > 0 THEN `__where_problems` WHEN NOT `__where` THEN {_NO_PROBLEMS} "
@@ -183,12 +189,22 @@ def _evaluate(program: Program, parsed: DataFrame, keep: tuple[str, ...], key: s
     return judged.select(*_kept(keep), *names, F.expr("inline_outer(`__flags`)").alias("__problems", "__selected"))
 
 
+def _is_plain(program: Program, column: ColumnPlan) -> bool:
+    """Whether the column has one value a record, beside the rows of iterations."""
+    return f"__{column.raw}" in program.plain
+
+
+def _held(column: ColumnPlan) -> str:
+    """The column that holds a plain value until the end: the raw value, or what it was converted to."""
+    return f"__c{column.position}" if column.is_converted_once else f"__{column.raw}"
+
+
 def _checks(program: Program) -> list[Problem]:
     """What can be wrong with the values of columns: too many, or not of the type that is asked for."""
     found = []
     for column in program.columns:
-        if f"__{column.raw}" in program.plain:
-            found += column.problems(f"`__{column.raw}`")
+        if _is_plain(program, column):
+            found += column.problems(f"`__{column.raw}`", f"`{_held(column)}`")
         else:
             inner = column.problems(f"w.`{column.raw}`")
             found += [Problem(f"exists(`__rows`, w -> {each.sql})", each.message) for each in inner]
@@ -206,7 +222,7 @@ def _sentences(problems: Sequence[Problem]) -> str:
 def _finish(program: Program, evaluated: DataFrame, keep: tuple[str, ...]) -> DataFrame:
     """One row for each row of the view, and one of nulls for a record without."""
     fine = "(`__selected` AND size(`__problems`) = 0)"
-    plain = [F.col(f"`{name}`") for name in program.plain]
+    plain = [F.col(f"`{_held(column)}`") for column in program.columns if _is_plain(program, column)]
     flags = [F.col("`__selected`"), F.col("`__problems`")]
     is_first = F.lit(True)
     if program.rows is not None:
@@ -216,8 +232,13 @@ def _finish(program: Program, evaluated: DataFrame, keep: tuple[str, ...]) -> Da
         is_first = F.expr("coalesce(`__position`, 0) = 0")
     finished = []
     for column in program.columns:
-        raw = f"`__{column.raw}`" if f"__{column.raw}" in program.plain else f"`{column.raw}`"
-        finished.append(F.expr(f"CASE WHEN {fine} THEN {column.finished(raw)} END").alias(column.name))
+        if not _is_plain(program, column):
+            value = column.finished(f"`{column.raw}`")
+        elif column.is_converted_once:
+            value = f"`{_held(column)}`"
+        else:
+            value = column.finished(f"`{_held(column)}`")
+        finished.append(F.expr(f"CASE WHEN {fine} THEN {value} END").alias(column.name))
     is_selected = F.expr("`__selected` OR size(`__problems`) > 0").alias("is_selected")
     problems = F.col("`__problems`").alias("problems")
     return evaluated.select(*_kept(keep), *finished, is_selected, problems, is_first.alias("is_first"))

@@ -95,7 +95,9 @@ def test_error_points_at_the_character(text: str, position: int, message: str) -
 
 @given(st.text(alphabet="ab.()[]'`%$@=<>+-*/ \\0129{},|&~\n", max_size=40))
 def test_any_text_parses_or_is_a_path_error(text: str) -> None:
+    position = 0
     try:
         parse(text)
     except PathError as error:
-        assert 0 <= error.position <= len(text)
+        position = error.position
+    assert 0 <= position <= len(text)

@@ -189,9 +189,11 @@ def test_every_type_of_constant_compares_with_its_element(answers) -> None:
         "base64Binary": ("aGk=", "aGk="), "boolean": (True, True), "canonical": ("http://c", "http://c"),
         "code": ("c", "c"), "date": ("2020-01-02", "2020-01-02"), "dateTime": ("2020-01", "2020-01"),
         "decimal": (1.5, 1.50), "id": ("i", "i"), "instant": ("2020-01-01T00:00:00Z", "2020-01-01T00:00:00Z"),
-        "integer": (-3, -3), "integer64": ("9223372036854775807", "9223372036854775807"), "oid": ("urn:oid:1", "urn:oid:1"),
+        "integer": (-3, -3), "integer64": ("9223372036854775807", "9223372036854775807"), 
+        "oid": ("urn:oid:1", "urn:oid:1"),
         "string": ("it's \\ \"x\"", "it's \\ \"x\""), "positiveInt": (1, 1), "time": ("10:00:00", "10:00:00"),
-        "unsignedInt": (0, 0), "uri": ("u:1", "u:1"), "url": ("http://u", "http://u"), "uuid": ("urn:uuid:1", "urn:uuid:1"),
+        "unsignedInt": (0, 0), "uri": ("u:1", "u:1"), "url": ("http://u", "http://u"),
+        "uuid": ("urn:uuid:1", "urn:uuid:1"),
     }  # fmt: skip
     cased = {kind: kind[0].upper() + kind[1:] for kind in kinds}
     resource = {

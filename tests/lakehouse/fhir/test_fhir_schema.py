@@ -86,4 +86,4 @@ def test_compiling_starts_no_java() -> None:
         "compile_view({'resource': 'Patient', 'select': [{'column': [{'name': 'a', 'path': 'id'}]}]}); "
         "assert SparkContext._gateway is None"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603
+    subprocess.run([sys.executable, "-c", code], check=True)
