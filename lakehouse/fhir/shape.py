@@ -8,6 +8,7 @@ a boolean are looked up in the payload in quotes.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from lakehouse.fhir import elements
 from lakehouse.fhir.values import DECIMAL, Node, quote
@@ -27,7 +28,7 @@ _OPTIONS = {
 _MOST_LOCATED = 150
 # What the text of an object, a list, a number, true and false begins with and looks like.
 _FIRSTS = ", ".join(str(ord(first)) for first in "{[-0123456789tf")
-_OTHER_TOKEN = r"^(?:[{\[]|true$|false$|-?[0-9]+(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?$)"
+_NO_STRING = r"^(?:[{\[]|true$|false$|-?[0-9]+(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?$)"
 
 
 def options() -> str:
@@ -63,7 +64,7 @@ def problem(root: Node, parsed: str, payload: str) -> str:
         f"WHEN NOT startswith({payload}, '{{') AND {payload} NOT RLIKE '^[ \\\\t\\\\r\\\\n]*[{{]' "
         f"THEN 'not valid JSON: a record is one object' "
         f"WHEN {parsed}.`{CORRUPT}` IS NOT NULL THEN {_locate(root, payload)} "
-        f"WHEN {_any(_tests(root, parsed, payload))} THEN {_locate_mistaken(root, parsed, payload)} END"
+        f"{' '.join(suspicion.branch for suspicion in _suspicions(root, parsed, payload))} END"
     )
 
 
@@ -75,10 +76,11 @@ def _locate(root: Node, payload: str) -> str:
         leaf = single
         for name in path:
             leaf = leaf.children[name]
-        message = f"element {'.'.join(path)}: expected {_expected(leaf)}"
-        tests.append(
-            f"CASE WHEN from_json(p, {parse_arguments(single)}).`{CORRUPT}` IS NOT NULL THEN {quote(message)} END"
-        )
+        # Any token reads as a string.
+        if _sql_type(leaf) != "STRING":
+            test = f"from_json(p, {parse_arguments(single)}).`{CORRUPT}` IS NOT NULL"
+            message = f"element {'.'.join(path)}: expected {_expected(leaf)}"
+            tests.append(f"CASE WHEN {test} THEN {quote(message)} END")
     tests.append("'an element does not have the shape that FHIR gives it'")
     return f"transform(array({payload}), p -> coalesce({', '.join(tests)}))[0]"
 
@@ -97,26 +99,40 @@ def _expected(node: Node) -> str:
     return f"a list ({node.type})" if node.is_list else one
 
 
-def _tests(node: Node, sql: str, payload: str, depth: int = 0) -> list[str]:
-    """Conditions that are true where a string or number below the node was read from a token of another kind."""
-    tests = []
+@dataclass(frozen=True)
+class _Suspicion:
+    """A condition that holds where a string or number was read from another token, and the same one by one to tell."""
+
+    condition: str
+    single: list[tuple[str, str]]
+
+    @property
+    def branch(self) -> str:
+        """A branch of CASE; what only serves the message stands in a lambda, to keep generated code small."""
+        if len(self.single) == 1:
+            return f"WHEN {self.condition} THEN {quote(self.single[0][1])}"
+        told = " ".join(f"WHEN {condition} THEN {quote(message)}" for condition, message in self.single)
+        return f"WHEN {self.condition} THEN transform(array(1), p -> CASE {told} END)[0]"
+
+
+def _suspicions(node: Node, sql: str, payload: str, path: str = "", depth: int = 0) -> list[_Suspicion]:
+    """What can be mistaken below a node; a list is gone through once for all that its items hold."""
+    found = []
     for name, child in node.children.items():
+        if child.type == "Resource":
+            continue
         item = f"`__m{depth}`" if child.is_list else f"{sql}.`{name}`"
         if child.type in elements.KINDS:
-            below = [_mistaken(child, item, payload)]
+            test = _mistaken(child, item, payload)
+            below = [_Suspicion(test, [(test, f"element {path}{name}: expected {_expected(child)}")])] if test else []
         else:
-            below = _tests(child, item, payload, depth + 1) if child.type != "Resource" else []
-        below = [test for test in below if test]
+            below = _suspicions(child, item, payload, f"{path}{name}.", depth + 1)
         if below and child.is_list:
-            below = [f"exists({sql}.`{name}`, {item} -> {' OR '.join(below)})"]
-        tests += below
-    return tests
-
-
-def _any(tests: list[str]) -> str:
-    """Whether one condition is true; branches keep generated code in methods that are small enough to be compiled."""
-    branches = " ".join(f"WHEN {test} THEN true" for test in tests)
-    return f"CASE {branches} ELSE false END" if tests else "false"
+            head = f"exists({sql}.`{name}`, {item} ->"
+            single = [(f"{head} {test})", message) for each in below for test, message in each.single]
+            below = [_Suspicion(f"{head} {' OR '.join(each.condition for each in below)})", single)]
+        found += below
+    return found
 
 
 def _mistaken(node: Node, sql: str, payload: str) -> str:
@@ -130,26 +146,12 @@ def _mistaken(node: Node, sql: str, payload: str) -> str:
     # The first character settles it for most strings with one look, and being in quotes for the rest: a parser's
     # exception, which costs more than the whole record, is left for the few that are neither.
     is_date = f"substr({sql}, 5, 1) = '-'" if elements.KINDS[node.type] == "dateTime" else "false"
-    looks_like = f"ascii({sql}) IN ({_FIRSTS}) AND NOT {is_date} AND {sql} RLIKE {quote(_OTHER_TOKEN)}"
+    looks_like = f"ascii({sql}) IN ({_FIRSTS}) AND NOT {is_date} AND {sql} RLIKE {quote(_NO_STRING)}"
     is_json = (
         f"CASE WHEN startswith({sql}, '[') THEN json_array_length({sql}) IS NOT NULL "
         f"WHEN startswith({sql}, '{{') THEN json_object_keys({sql}) IS NOT NULL ELSE true END"
     )
     return f"({looks_like} AND {unquoted} AND {is_json})"
-
-
-def _locate_mistaken(root: Node, parsed: str, payload: str) -> str:
-    tests = []
-    for path, single in list(_single(root))[:_MOST_LOCATED]:
-        tests_here = _tests(single, parsed, payload)
-        leaf = single
-        for name in path:
-            leaf = leaf.children[name]
-        if tests_here:
-            message = f"element {'.'.join(path)}: expected {_expected(leaf)}"
-            tests.append(f"CASE WHEN {tests_here[0]} THEN {quote(message)} END")
-    tests.append("'an element does not have the shape that FHIR gives it'")
-    return f"transform(array(1), p -> coalesce({', '.join(tests)}))[0]"
 
 
 def quoted_numbers(roots: list[Node], payload: str) -> str:

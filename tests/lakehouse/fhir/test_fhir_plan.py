@@ -20,7 +20,13 @@ ONE_ROW = {**VIEW, "select": VIEW["select"][:1]}
 
 
 def plan(frame: DataFrame) -> str:
-    return str(frame._jdf.queryExecution().optimizedPlan().toString())
+    conf = frame.sparkSession.conf
+    longest = str(conf.get("spark.sql.maxPlanStringLength"))
+    conf.set("spark.sql.maxPlanStringLength", "100000000")
+    try:
+        return str(frame._jdf.queryExecution().optimizedPlan().toString())
+    finally:
+        conf.set("spark.sql.maxPlanStringLength", longest)
 
 
 def parses(frame: DataFrame) -> int:
