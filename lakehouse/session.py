@@ -55,7 +55,10 @@ def spark_conf(settings: Settings, jars: list[Path]) -> dict[str, str]:
         "spark.sql.execution.arrow.maxRecordsPerBatch": "0",  # batches are bounded by bytes where they are made
         "spark.python.worker.reuse": "true",
         "spark.ui.showConsoleProgress": "false",
-        "spark.driver.extraJavaOptions": f"-XX:+UseParallelGC -Dlog4j2.configurationFile={_LOG_CONFIG}",
+        # Spark makes methods of over 8,000 bytes for wide tables, which the JVM would otherwise only interpret.
+        "spark.driver.extraJavaOptions": (
+            f"-XX:+UseParallelGC -XX:-DontCompileHugeMethods -Dlog4j2.configurationFile={_LOG_CONFIG}"
+        ),
         "spark.sql.maxPlanStringLength": "1000",
     }
 
