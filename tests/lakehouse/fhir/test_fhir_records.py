@@ -148,8 +148,10 @@ def test_long_strings_and_deep_nesting_are_read(projected) -> None:
 
 
 _SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=5))
-_ANY = st.recursive(_SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-    st.sampled_from(["family", "given", "period", "start", "extension", "x"]), inner, max_size=3), max_leaves=6)  # fmt: skip
+_NAMES = st.sampled_from(["family", "given", "period", "start", "extension", "x"])
+_ANY = st.recursive(
+    _SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES, inner, max_size=3), max_leaves=6
+)
 _KEYS = st.sampled_from(["id", "active", "name", "birthDate", "multipleBirthInteger", "contact", "link", "extension"])
 _RECORDS = (
     st.dictionaries(_KEYS, _ANY, max_size=5).map(lambda fields: {"resourceType": "Patient", **fields}).map(json.dumps)
