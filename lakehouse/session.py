@@ -51,6 +51,7 @@ def spark_conf(settings: Settings, jars: list[Path]) -> dict[str, str]:
         "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",  # fewer, larger files
         "spark.sql.adaptive.advisoryPartitionSizeInBytes": "64m",
         "spark.sql.autoBroadcastJoinThreshold": "32m",
+        "spark.sql.inMemoryColumnarStorage.compressed": "false",  # rows are cached once and read twice
         "spark.sql.parquet.compression.codec": "zstd",
         "spark.sql.execution.arrow.maxRecordsPerBatch": "0",  # batches are bounded by bytes where they are made
         "spark.python.worker.reuse": "true",

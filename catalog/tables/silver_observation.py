@@ -118,7 +118,7 @@ def _value() -> tuple[Column, ...]:
         _number("value_low", "Lower end where the value is a range.", "[value_unit]"),
         _number("value_high", "Upper end where the value is a range.", "[value_unit]"),
         code("absent_reason_code", "Why there is no value, if the source says so."),
-        code("interpretation_code", "First interpretation: H, L, N, A …"),
+        code("interpretation_code", "First interpretation, such as H, L, N or A."),
         _number("reference_low", "Lower end of the first reference range.", "[value_unit]"),
         _number("reference_high", "Upper end of the first reference range.", "[value_unit]"),
         Column("reference_text", Text, doc="First reference range in words.", null=True, tag=FREE_TEXT),

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-_UNWATCHED_WIDTH = 180  # columns of a pipe or file, where no one's window decides
+_UNWATCHED_WIDTH = 1000  # a pipe or file: no window decides, and whole lines can be searched
 
 
 def console(stderr: bool = False) -> "Console":
