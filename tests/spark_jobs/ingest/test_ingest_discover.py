@@ -103,8 +103,8 @@ def test_compression_is_told_by_content_and_hash_is_of_stored_bytes(tmp_path: Pa
         ("{}\n{}".encode("utf-32-be"), Layout.UTF32),
         (b"", Layout.EMPTY),
         (b"\xef\xbb\xbf", Layout.EMPTY),
-        (gzip.compress(b""), Layout.EMPTY),
-        (gzip.compress(LINES)[:6], Layout.NDJSON),
+        (gzip.compress(b"", mtime=0), Layout.EMPTY),
+        (gzip.compress(LINES, mtime=0)[:6], Layout.NDJSON),
     ],
 )
 def test_layout_is_told_by_content(tmp_path: Path, data: bytes, layout: Layout) -> None:
