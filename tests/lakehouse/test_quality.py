@@ -69,4 +69,7 @@ def test_soda_sends_no_statistics_and_keeps_no_rows(spark: "SparkSession", setti
     from soda.common.config_helper import ConfigHelper
 
     assert ConfigHelper.get_instance().get_value("send_anonymous_usage_stats") is False
-    assert Path(ConfigHelper.get_instance().config_path).is_relative_to(settings.root)
+    # Soda reads its settings once a process, from the lake that was scanned first; never from the home folder.
+    read_from = Path(ConfigHelper.get_instance().config_path)
+    assert read_from.parts[-2:] == ("tmp", "soda.yml")
+    assert not read_from.is_relative_to(Path.home() / ".soda")
