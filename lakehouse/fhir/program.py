@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -17,13 +17,33 @@ from lakehouse.fhir.repeats import reshaped
 from lakehouse.fhir.selects import Part, compile_selects, rows_of
 from lakehouse.fhir.values import Compilation, Node, Problem, Scope, Value
 
-PARSED, PAYLOAD = "`__r`", "`__payload`"
+PARSED, JUDGED, PAYLOAD = "`__r`", "`__w`", "`__payload`"
 _CONSTANTS = {
     "base64Binary", "boolean", "canonical", "code", "date", "dateTime", "decimal", "id", "instant", "integer",
     "integer64", "oid", "string", "positiveInt", "time", "unsignedInt", "uri", "url", "uuid",
 }  # fmt: skip
 _NEEDS_TEXT = re.compile(r"(low|high)Boundary\s*\(|\bcontained\b|\bresource\b")
+# So many elements make a record wide: parsing and judging them costs more than finding out whether it is selected.
+_WIDE = 30
 _LATE = re.compile("\x00(?:PARSE(?P<parse>[0-9]+)|SHAPE(?P<shape>[0-9]+):(?P<item>[^\x00]+))\x00")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """The `where` of a view. `parsed` names the column that it reads: the whole record, or one with little more than
+    the elements that the `where` asks for, so that the rest of a record is parsed only if it is selected."""
+
+    parsed: str
+    payload: str
+    parse_arguments: str
+    sql: str
+    shape_problem: str
+    problems: tuple[Problem, ...]
+
+    @property
+    def comes_first(self) -> bool:
+        """Whether records are parsed for it alone."""
+        return self.parsed != PARSED
 
 
 @dataclass(frozen=True)
@@ -36,54 +56,83 @@ class Program:
     parse_arguments: str
     plain: dict[str, str]
     rows: str | None
-    where: str
     shape_problem: str
     problems: tuple[Problem, ...]
-    where_problems: tuple[Problem, ...]
+    where: Condition
     depths: tuple[str, ...]
     depth: int
     uses_repeat: bool
 
-    def bound(self, sql: str, key: str | None) -> str:
+    def bound(self, sql: str, key: str | None, parsed: str = PARSED) -> str:
         """An expression with the key's column; None takes the resource's id, and leaves `#id` references empty."""
-        return bind(sql, self.resource, key or f"{PARSED}.`id`", key is not None)
+        return bind(sql, self.resource, key or f"{parsed}.`id`", key is not None)
 
 
 def compile_program(view: Mapping[str, Any], depth: int) -> Program:
     """Compiles a view whose `repeat` goes down to a depth; ViewError for an invalid view."""
-    resource = _resource(view)
-    root = Node(resource)
-    root.child(elements.Element("resourceType", "code", False), False)
-    compilation = Compilation(resource, root, _numbers_as_text(view), depth)
-    compilation.constants.update(_constants(view.get("constant", [])))
-    whole = Value(PARSED, resource, node=root, path=resource)
-    scope = Scope(compilation, whole, whole)
+    scope = _scope(view, view, PARSED, depth)
     part = compile_selects(scope, view.get("select"), "select", 0)
     if not part.columns:
         fail("select", "has no column")
     _unique(part.columns)
     rows = _iterated(scope, part)
-    condition = Scope(compilation, whole, whole)
-    where = _where(condition, view.get("where", []))
-    return _link(scope, part, rows, where, condition.problems)
-
-
-def _link(scope: Scope, part: Part, rows: str | None, where: str, where_problems: list[Problem]) -> Program:
-    """Fills in what is known at the end only: the schemas and the common shape of repeated nodes."""
-    compilation = scope.compilation
     # Inner repeats first: what they read of a node has to be read by the outer one too.
-    for common, levels in reversed(compilation.shapes):
+    for common, levels in reversed(scope.compilation.shapes):
         for node in levels:
             node.merge(common)
+    problems = tuple(scope.problems)
+    conditions = view.get("where", [])
+    narrow = _scope(view, conditions, JUDGED, 1)
+    where = _where(narrow, conditions)
+    if not (conditions and _pays(narrow.compilation.root, scope.compilation.root)):
+        narrow = replace(scope, problems=[])
+        where = _where(narrow, conditions)
+    return _link(scope, part, rows, problems, _condition(narrow, where))
+
+
+def _scope(view: Mapping[str, Any], read: Any, parsed: str, depth: int) -> Scope:
+    """The scope of a record that is parsed into the column `parsed`; `read` is the part of the view that reads it."""
+    resource = _resource(view)
+    root = Node(resource)
+    root.child(elements.Element("resourceType", "code", False), False)
+    compilation = Compilation(resource, root, _numbers_as_text(read), depth)
+    compilation.constants.update(_constants(view.get("constant", [])))
+    whole = Value(parsed, resource, node=root, path=resource)
+    return Scope(compilation, whole, whole)
+
+
+def _pays(narrow: Node, whole: Node) -> bool:
+    """Whether a parse of its own for the `where` is worth it: it costs a third of parsing a wide record."""
+    return shape.size(whole) >= _WIDE and shape.size(whole) >= 3 * shape.size(narrow)
+
+
+def _condition(scope: Scope, sql: str) -> Condition:
+    compilation, parsed = scope.compilation, scope.root.sql
+    fill = _filling(compilation)
+    return Condition(
+        parsed=parsed,
+        payload=shape.quoted_numbers([compilation.root, *compilation.texts], PAYLOAD),
+        parse_arguments=shape.parse_arguments(compilation.root),
+        sql=fill(sql),
+        shape_problem=shape.problem(compilation.root, parsed, PAYLOAD),
+        problems=tuple(Problem(fill(problem.sql), problem.message) for problem in scope.problems),
+    )
+
+
+def _filling(compilation: Compilation) -> Callable[[str], str]:
+    """Puts in what is known at the end only: the schemas and the common shape of repeated nodes."""
 
     def late(match: re.Match[str]) -> str:
         if match["parse"]:
             return shape.parse_arguments(compilation.texts[int(match["parse"])])
         return reshaped(compilation.shapes[int(match["shape"])][0], match["item"])
 
-    def fill(sql: str) -> str:
-        return _LATE.sub(late, sql)
+    return lambda sql: _LATE.sub(late, sql)
 
+
+def _link(scope: Scope, part: Part, rows: str | None, found: tuple[Problem, ...], where: Condition) -> Program:
+    compilation = scope.compilation
+    fill = _filling(compilation)
     message = f"repeat: nested deeper than {compilation.depth} levels"
     too_deep = [Problem(f"{depth} > {compilation.depth}", message) for depth in scope.depths]
     root = compilation.root
@@ -94,10 +143,9 @@ def _link(scope: Scope, part: Part, rows: str | None, where: str, where_problems
         parse_arguments=shape.parse_arguments(root),
         plain={f"__e{position}": fill(sql) for position, sql in part.plain.items()},
         rows=None if rows is None else fill(rows),
-        where=fill(where),
+        where=where,
         shape_problem=shape.problem(root, PARSED, PAYLOAD),
-        problems=tuple(Problem(fill(problem.sql), problem.message) for problem in [*scope.problems, *too_deep]),
-        where_problems=tuple(Problem(fill(problem.sql), problem.message) for problem in where_problems),
+        problems=tuple(Problem(fill(problem.sql), problem.message) for problem in [*found, *too_deep]),
         depths=tuple(fill(depth) for depth in scope.depths),
         depth=compilation.depth,
         uses_repeat=bool(compilation.shapes),

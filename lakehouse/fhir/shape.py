@@ -47,6 +47,11 @@ def parse_arguments(node: Node) -> str:
     return f"{quote(schema(node))}, {options()}"
 
 
+def size(node: Node) -> int:
+    """How many elements are read below a node."""
+    return sum(1 + size(child) for child in node.children.values())
+
+
 def _sql_type(node: Node) -> str:
     one = "STRING"
     if node.type not in elements.KINDS and node.type != "Resource":

@@ -22,6 +22,7 @@ _FIRST_DEPTH = 3
 _DEEPEST = 48
 FLAGS = ("is_selected", "problems", "is_first")
 _ITERATIONS = "spark.sql.analyzer.maxIterations"
+_KEY = "`__key`"
 _NO_PROBLEMS = "CAST(array() AS ARRAY<STRING>)"
 
 
@@ -79,10 +80,10 @@ class CompiledView:
     ) -> DataFrame:
         keys = [] if key is None else [key.cast("string").alias("__key")]
         source = records.select(*_kept(keep), F.col(f"`{payload}`").alias("__payload"), *keys)
-        column = "`__key`" if key is not None else (f"{PARSED}.`id`" if own_records else None)
+        column = _KEY if key is not None else (f"{PARSED}.`id`" if own_records else None)
         with _analysis(records.sparkSession, self._compiled(1).uses_repeat):
             program = self._program(source)
-            parsed = _parse(program, source, keep, key is not None)
+            parsed = _parse(program, source, keep, column)
             return _finish(program, _evaluate(program, parsed, keep, column), keep)
 
     def _program(self, source: DataFrame) -> Program:
@@ -131,7 +132,7 @@ def _analysis(session: SparkSession, is_deep: bool) -> Iterator[None]:
 
 
 def _depth(program: Program, source: DataFrame) -> int:
-    parsed = _parse(program, source, (), False)
+    parsed = source.select(PAYLOAD, F.expr(f"from_json({program.payload}, {program.parse_arguments})").alias("__r"))
     depths = ", ".join(f"coalesce({program.bound(depth, None)}, 0)" for depth in program.depths)
     found = parsed.where(f"{PARSED}.`resourceType` = {quote(program.resource)}").agg(
         F.expr(f"max(array_max(array({depths})))")
@@ -140,11 +141,38 @@ def _depth(program: Program, source: DataFrame) -> int:
     return int(row[0] or 0)
 
 
-def _parse(program: Program, source: DataFrame, keep: tuple[str, ...], has_key: bool) -> DataFrame:
-    """Adds the parsed record; what follows uses it more than once, and so the optimizer keeps it in one place."""
-    parse = F.expr(f"from_json({program.payload}, {program.parse_arguments})")
-    names = [*(f"`{name}`" for name in keep), PAYLOAD, *(["`__key`"] if has_key else [])]
-    return source.select(*(F.col(name) for name in names), parse.alias("__r"))
+def _parse(program: Program, source: DataFrame, keep: tuple[str, ...], key: str | None) -> DataFrame:
+    """Adds the parsed record, and whether it is selected; where that is told first, only selected ones are parsed.
+
+    What follows uses a parsed record more than once, and so the optimizer keeps it in one place.
+    """
+    where = program.where
+    names = [*_kept(keep), F.col(PAYLOAD), *([F.col(key)] if key == _KEY else [])]
+    if not where.comes_first:
+        parse = F.expr(f"from_json({program.payload}, {program.parse_arguments})")
+        return _judged(program, source.select(*names, parse.alias("__r")), [*names, F.col(PARSED)], key)
+    parse = F.expr(f"from_json({where.payload}, {where.parse_arguments})")
+    judged = _judged(program, source.select(*names, parse.alias("__w")), names, key)
+    selected = "`__agrees` AND `__shape` IS NULL AND size(`__where_problems`) = 0 AND `__where`"
+    wide = f"from_json(CASE WHEN {selected} THEN {program.payload} END, {program.parse_arguments})"
+    parsed = judged.select("*", F.expr(wide).alias("__r"))
+    shape = f"CASE WHEN {selected} THEN {program.shape_problem} ELSE `__shape` END"
+    return parsed.select(*(F.col(name) for name in parsed.columns if name != "__shape"), F.expr(shape).alias("__shape"))
+
+
+def _judged(program: Program, parsed: DataFrame, names: list[Column], key: str | None) -> DataFrame:
+    """Adds whether the record is of the view's type and meets its `where`, and what is wrong with its shape."""
+    where = program.where
+    agrees = f"{where.parsed}.`resourceType` <=> {quote(program.resource)}"
+    # A record of another type is judged by its type alone; one that does not parse has no type.
+    other = f"{where.parsed}.`resourceType` IS NOT NULL AND NOT ({agrees})"
+    return parsed.select(
+        *names,
+        F.expr(f"CASE WHEN {other} THEN NULL ELSE {where.shape_problem} END").alias("__shape"),
+        F.expr(agrees).alias("__agrees"),
+        F.expr(program.bound(where.sql, key, where.parsed)).alias("__where"),
+        F.expr(program.bound(_sentences(where.problems), key, where.parsed)).alias("__where_problems"),
+    )
 
 
 def _evaluate(program: Program, parsed: DataFrame, keep: tuple[str, ...], key: str | None) -> DataFrame:
@@ -153,19 +181,13 @@ def _evaluate(program: Program, parsed: DataFrame, keep: tuple[str, ...], key: s
     def bound(sql: str) -> Column:
         return F.expr(program.bound(sql, key))
 
-    agrees = f"{PARSED}.`resourceType` <=> {quote(program.resource)}"
-    # A record of another type is judged by its type alone; one that does not parse has no type.
-    other = f"{PARSED}.`resourceType` IS NOT NULL AND NOT ({agrees})"
     raw = [bound(sql).alias(name) for name, sql in program.plain.items()]
     if program.rows is not None:
         raw.append(bound(program.rows).alias("__rows"))
     step = parsed.select(
         *_kept(keep),
         *raw,
-        F.expr(f"CASE WHEN {other} THEN NULL ELSE {program.shape_problem} END").alias("__shape"),
-        F.expr(agrees).alias("__agrees"),
-        bound(program.where).alias("__where"),
-        bound(_sentences(program.where_problems)).alias("__where_problems"),
+        *(F.col(f"`__{flag}`") for flag in ("shape", "agrees", "where", "where_problems")),
         bound(_sentences(program.problems)).alias("__path_problems"),
     )
     names = [F.col(f"`{_held(column)}`") for column in program.columns if _is_plain(program, column)]

@@ -82,6 +82,27 @@ def test_resources_of_other_types_are_not_judged_by_this_ones_shape(projected) -
     assert [(row["is_selected"], row["problems"], row["id"]) for row in found] == [(False, [], None)] * 3
 
 
+def test_a_wide_view_judges_no_more_than_its_where_asks_of_records_that_it_leaves_out(projected) -> None:
+    names = ("family", "text", "use", "period.start", "period.end", "id")
+    columns = [
+        {"path": f"{element}[{at}].{name}"} for at in range(2) for element in ("name", "contact.name") for name in names
+    ]
+    more = ("birthDate", "gender", "language", "implicitRules", "deceased.ofType(boolean)", "maritalStatus.text")
+    more += ("managingOrganization.reference", "managingOrganization.display", "address.city.first()")
+    more += ("address.state.first()", "address.country.first()", "telecom.value.first()", "telecom.system.first()")
+    columns += [{"path": path} for path in more]
+    columns = [{**column, "name": f"c{at}"} for at, column in enumerate(columns)]
+    view = {"resource": "Patient", "select": [{"column": columns}], "where": [{"path": "active"}]}
+    wrong = {"resourceType": "Patient", "gender": 5}
+    found = projected(view, [wrong, {**wrong, "active": True}, {**wrong, "active": "yes"}, {"active": True, **wrong}])
+    assert [(row["is_selected"], row["problems"]) for row in found] == [
+        (False, []),
+        (True, ["element gender: expected a string"]),
+        (True, ["element active: expected true or false"]),
+        (True, ["element gender: expected a string"]),
+    ]
+
+
 def test_where_and_empty_iterations_leave_one_row_that_is_not_selected(projected) -> None:
     view = {
         "resource": "Patient",
