@@ -78,7 +78,7 @@ PRACTITIONERS: dict[str, Resource] = {
     },
     "only-at-home": {**PRACTITIONER, "name": [{"family": "Home"}], "address": [{"use": "home", "city": "Home"}]},
     "only-old": {**PRACTITIONER, "name": [{"use": "old", "family": "Once"}]},
-    "npi-wrong": {**PRACTITIONER, **has_npi("9941339100")},
+    "npi-wrong": {**PRACTITIONER, **has_npi("1245319598")},
     "bad-gender": {**PRACTITIONER, "name": [{"text": "X"}], "gender": "M"},
 }
 LOCATION: Resource = {"resourceType": "Location", "name": "Ward"}
