@@ -1,16 +1,26 @@
 """All jobs, in an order that a reader follows; who waits for whom is told by their lookups."""
 
+from spark_jobs.conform.appointment import appointment
+from spark_jobs.conform.claim import claim
+from spark_jobs.conform.claim_line import claim_line
 from spark_jobs.conform.condition import condition
+from spark_jobs.conform.coverage import coverage
 from spark_jobs.conform.encounter import encounter
 from spark_jobs.conform.lab_result import lab_result
+from spark_jobs.conform.location import location
 from spark_jobs.conform.medication import medication
 from spark_jobs.conform.medication_request import medication_request
+from spark_jobs.conform.organization import organization
 from spark_jobs.conform.patient import patient
+from spark_jobs.conform.practitioner import practitioner
 from spark_jobs.conform.procedure import procedure
 from spark_jobs.conform.vital_sign import vital_sign
 from spark_jobs.job import Job
 
 JOBS: tuple[Job, ...] = (
+    organization,
+    practitioner,
+    location,
     patient,
     medication,
     encounter,
@@ -19,4 +29,8 @@ JOBS: tuple[Job, ...] = (
     vital_sign,
     medication_request,
     procedure,
+    appointment,
+    coverage,
+    claim,
+    claim_line,
 )

@@ -26,6 +26,13 @@ RESOURCES = {
     "vital_sign": "Observation",
     "medication": "Medication",
     "medication_request": "MedicationRequest",
+    "organization": "Organization",
+    "practitioner": "Practitioner",
+    "location": "Location",
+    "appointment": "Appointment",
+    "coverage": "Coverage",
+    "claim": "Claim",
+    "claim_line": "Claim",
 }
 
 
@@ -105,5 +112,12 @@ def test_us_core_examples_conform_without_a_problem(spark: SparkSession, name: s
         "medication_request": 4,
         "vital_sign": 16 + 5,  # three pressure panels with 2, 2 and 3 components, a saturation with an oxygen flow
         "lab_result": 18,
+        "organization": 5,
+        "practitioner": 4,
+        "location": 2,
+        "appointment": 0,  # the examples have neither appointments nor claims
+        "coverage": 1,
+        "claim": 0,
+        "claim_line": 0,
     }
     assert sum(row.is_selected for row in found) == expected[name]

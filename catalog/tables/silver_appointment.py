@@ -1,0 +1,162 @@
+"""Silver: planned contacts, kept or not."""
+
+from catalog.model import (
+    CLINICAL_RECORD,
+    IDENTIFYING,
+    LINKING,
+    OPERATIONAL,
+    Column,
+    Table,
+    fail,
+    warn,
+    year,
+)
+from catalog.tables.record import RECORD
+from catalog.tables.silver_parts import (
+    code,
+    codings,
+    in_order,
+    instant,
+    is_known,
+    not_before_birth,
+    not_in_the_future,
+    npi_column,
+    patient_columns,
+    precision,
+    reference_columns,
+    status,
+)
+from catalog.types import Boolean, Integer, Text, array
+
+APPOINTMENT_STATUSES = (
+    "proposed",
+    "pending",
+    "booked",
+    "arrived",
+    "fulfilled",
+    "cancelled",
+    "noshow",
+    "entered-in-error",
+    "checked-in",
+    "waitlist",
+)
+
+APPOINTMENT = Table(
+    "silver.appointment",
+    doc="One planned contact between persons, practitioners and places.",
+    grain="one row per source appointment; the first patient, practitioner and place in columns",
+    columns=(
+        Column("appointment_id", Text, doc="Logical id in the source.", tag=LINKING),
+        *patient_columns(),
+        Column(
+            "patient_count",
+            Integer,
+            doc="How many participants are patients given by id: more than 1 in a group.",
+            tag=OPERATIONAL,
+        ),
+        Column(
+            "patient_participation_status",
+            Text,
+            doc="That patient's answer: accepted, declined, tentative or needs-action; null if not said.",
+            null=True,
+            tag=OPERATIONAL,
+        ),
+        status(APPOINTMENT_STATUSES),
+        Column("is_no_show", Boolean, doc="True if the patient did not come (status noshow).", tag=OPERATIONAL),
+        codings("cancellation_reason_codes", "Why it was cancelled, all codings."),
+        code("cancellation_reason_code", "First of cancellation_reason_codes."),
+        Column("cancellation_reason_text", Text, doc="Why, in words.", null=True, tag=OPERATIONAL),
+        codings("service_category_codes", "Broad kinds of service, all codings."),
+        codings("service_type_codes", "Kinds of service, all codings."),
+        code("service_type_code", "First of service_type_codes."),
+        codings("specialty_codes", "Specialties that are needed, all codings."),
+        code("specialty_code", "First of specialty_codes."),
+        codings("appointment_type_codes", "Style of booking: routine, walk-in, follow-up …, all codings."),
+        code("appointment_type_code", "First of appointment_type_codes."),
+        codings("reason_codes", "Why it takes place, all codings."),
+        Column("reason_condition_ids", array(Text), doc="Conditions named as the reason.", null=True, tag=LINKING),
+        Column(
+            "priority",
+            Integer,
+            doc="Urgency as the source counts it: 0 undefined, 1 highest in iCalendar; null if not said.",
+            null=True,
+            tag=OPERATIONAL,
+        ),
+        instant("started_at", "Planned start"),
+        precision("started_at"),
+        instant("ended_at", "Planned end"),
+        precision("ended_at"),
+        Column(
+            "duration_minutes",
+            Integer,
+            doc="Planned length as the source states it; null if it does not.",
+            null=True,
+            unit="min",
+            tag=OPERATIONAL,
+        ),
+        instant("created_at", "When it was first made"),
+        precision("created_at"),
+        *reference_columns(
+            "practitioner",
+            "Attending or primary performer, else the first practitioner",
+            ref="silver.practitioner",
+        ),
+        npi_column("practitioner_npi", "that practitioner"),
+        Column("practitioner_ids", array(Text), doc="All practitioners, by id.", null=True, tag=LINKING),
+        *reference_columns("location", "The first place", ref="silver.location"),
+        Column("location_ids", array(Text), doc="All places, by id.", null=True, tag=LINKING),
+        Column(
+            "participant_references",
+            array(Text),
+            doc="All participants as written, patients included; `urn:` and `#` references that do not say their type "
+            "stand only here.",
+            null=True,
+            tag=IDENTIFYING,
+        ),
+        *RECORD,
+    ),
+    key=("appointment_id",),
+    partition=(year("started_at"),),
+    retention=CLINICAL_RECORD,
+    checks=(
+        fail.unique("appointment_id"),
+        is_known("status", APPOINTMENT_STATUSES),
+        in_order("started_at", "ended_at"),
+        not_before_birth("started_at"),
+        not_in_the_future("created_at"),
+        fail.that(
+            "started_at_not_in_the_future",
+            "started_at < date_add(:as_of, 2) or status not in ('arrived', 'fulfilled', 'noshow')",
+            "An appointment that was kept or missed had begun by the end of the run's day (UTC), give or take a day.",
+        ),
+        fail.that("duration_minutes_is_positive", "duration_minutes > 0", "A length is greater than 0."),
+        warn.that(
+            "patient_is_named",
+            "patient_id is not null or patient_reference is not null",
+            "It is said who comes; meetings and blocked time have nobody.",
+        ),
+        warn.that(
+            "times_are_known",
+            "started_at is not null and ended_at is not null or status in ('proposed', 'cancelled', 'waitlist')",
+            "Start and end are given, unless it was never set or did not take place.",
+        ),
+        warn.that(
+            "duration_fits_times",
+            "started_precision <> 'second' or ended_precision <> 'second' "
+            "or duration_minutes * 60 <= unix_seconds(ended_at) - unix_seconds(started_at)",
+            "The stated length is not longer than the time from start to end.",
+        ),
+        warn.that(
+            "created_at_not_after_no_show",
+            "not is_no_show or _created_earliest <= _ended_latest",
+            "An appointment that was missed was made before it ended.",
+        ),
+        warn.that(
+            "practitioner_npi_is_valid", "_practitioner_npi_ok", "The NPI has ten digits and the right check digit."
+        ),
+        warn.reference("patient_id"),
+        warn.reference("practitioner_id"),
+        warn.reference("location_id"),
+        fail.volume(0.5),
+    ),
+)
