@@ -7,12 +7,21 @@ from catalog.tables.silver_patient import PATIENT, ENCOUNTER  # isort: skip
 from catalog.tables.silver_condition import CONDITION, PROCEDURE  # isort: skip
 from catalog.tables.silver_observation import LAB_RESULT, VITAL_SIGN  # isort: skip
 from catalog.tables.silver_medication import MEDICATION, MEDICATION_REQUEST  # isort: skip
+from catalog.tables.silver_administration import IMMUNIZATION, MEDICATION_ADMINISTRATION  # isort: skip
+from catalog.tables.silver_allergy import ADVERSE_EVENT, ALLERGY  # isort: skip
+from catalog.tables.silver_care_plan import CARE_PLAN, DIAGNOSTIC_REPORT  # isort: skip
 
 __all__ = [
+    "ADVERSE_EVENT",
+    "ALLERGY",
+    "CARE_PLAN",
     "CONDITION",
+    "DIAGNOSTIC_REPORT",
     "ENCOUNTER",
+    "IMMUNIZATION",
     "LAB_RESULT",
     "MEDICATION",
+    "MEDICATION_ADMINISTRATION",
     "MEDICATION_REQUEST",
     "PATIENT",
     "PROCEDURE",
