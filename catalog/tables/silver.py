@@ -8,8 +8,10 @@ from catalog.tables.silver_condition import CONDITION, PROCEDURE  # isort: skip
 from catalog.tables.silver_observation import LAB_RESULT, VITAL_SIGN  # isort: skip
 from catalog.tables.silver_medication import MEDICATION, MEDICATION_REQUEST  # isort: skip
 from catalog.tables.silver_administration import IMMUNIZATION, MEDICATION_ADMINISTRATION  # isort: skip
-from catalog.tables.silver_allergy import ADVERSE_EVENT, ALLERGY  # isort: skip
-from catalog.tables.silver_care_plan import CARE_PLAN, DIAGNOSTIC_REPORT  # isort: skip
+from catalog.tables.silver_allergy import ALLERGY  # isort: skip
+from catalog.tables.silver_adverse_event import ADVERSE_EVENT  # isort: skip
+from catalog.tables.silver_care_plan import CARE_PLAN  # isort: skip
+from catalog.tables.silver_diagnostic_report import DIAGNOSTIC_REPORT  # isort: skip
 
 __all__ = [
     "ADVERSE_EVENT",
