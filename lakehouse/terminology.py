@@ -22,6 +22,12 @@ LOINC = ("http://loinc.org", "urn:oid:2.16.840.1.113883.6.1")
 SNOMED = ("http://snomed.info/sct", "urn:oid:2.16.840.1.113883.6.96")
 RXNORM = ("http://www.nlm.nih.gov/research/umls/rxnorm", "urn:oid:2.16.840.1.113883.6.88")
 NDC = ("http://hl7.org/fhir/sid/ndc", "urn:oid:2.16.840.1.113883.6.69", *_mimic("medication-ndc"))
+CVX = ("http://hl7.org/fhir/sid/cvx", "urn:oid:2.16.840.1.113883.12.292")
+MEDDRA = (
+    "https://www.meddra.org",
+    "http://terminology.hl7.org/CodeSystem/mdr",
+    "urn:oid:2.16.840.1.113883.6.163",
+)
 ICD10CM = ("http://hl7.org/fhir/sid/icd-10-cm", "urn:oid:2.16.840.1.113883.6.90", *_mimic("diagnosis-icd10"))
 ICD10 = ("http://hl7.org/fhir/sid/icd-10", "urn:oid:2.16.840.1.113883.6.3")
 ICD9CM = (

@@ -1,14 +1,20 @@
 """All jobs, in an order that a reader follows; who waits for whom is told by their lookups."""
 
+from spark_jobs.conform.adverse_event import adverse_event
+from spark_jobs.conform.allergy import allergy
 from spark_jobs.conform.appointment import appointment
+from spark_jobs.conform.care_plan import care_plan
 from spark_jobs.conform.claim import claim
 from spark_jobs.conform.claim_line import claim_line
 from spark_jobs.conform.condition import condition
 from spark_jobs.conform.coverage import coverage
+from spark_jobs.conform.diagnostic_report import diagnostic_report
 from spark_jobs.conform.encounter import encounter
+from spark_jobs.conform.immunization import immunization
 from spark_jobs.conform.lab_result import lab_result
 from spark_jobs.conform.location import location
 from spark_jobs.conform.medication import medication
+from spark_jobs.conform.medication_administration import medication_administration
 from spark_jobs.conform.medication_request import medication_request
 from spark_jobs.conform.organization import organization
 from spark_jobs.conform.patient import patient
@@ -33,4 +39,10 @@ JOBS: tuple[Job, ...] = (
     coverage,
     claim,
     claim_line,
+    medication_administration,
+    immunization,
+    allergy,
+    adverse_event,
+    care_plan,
+    diagnostic_report,
 )

@@ -11,17 +11,28 @@ from catalog.tables.silver_directory import ORGANIZATION, PRACTITIONER, LOCATION
 from catalog.tables.silver_appointment import APPOINTMENT  # isort: skip
 from catalog.tables.silver_coverage import COVERAGE  # isort: skip
 from catalog.tables.silver_claim import CLAIM, CLAIM_LINE  # isort: skip
+from catalog.tables.silver_administration import IMMUNIZATION, MEDICATION_ADMINISTRATION  # isort: skip
+from catalog.tables.silver_allergy import ALLERGY  # isort: skip
+from catalog.tables.silver_adverse_event import ADVERSE_EVENT  # isort: skip
+from catalog.tables.silver_care_plan import CARE_PLAN  # isort: skip
+from catalog.tables.silver_diagnostic_report import DIAGNOSTIC_REPORT  # isort: skip
 
 __all__ = [
+    "ADVERSE_EVENT",
+    "ALLERGY",
     "APPOINTMENT",
+    "CARE_PLAN",
     "CLAIM",
     "CLAIM_LINE",
     "CONDITION",
     "COVERAGE",
+    "DIAGNOSTIC_REPORT",
     "ENCOUNTER",
+    "IMMUNIZATION",
     "LAB_RESULT",
     "LOCATION",
     "MEDICATION",
+    "MEDICATION_ADMINISTRATION",
     "MEDICATION_REQUEST",
     "ORGANIZATION",
     "PATIENT",

@@ -4,7 +4,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from catalog.tables.silver import MEDICATION, MEDICATION_REQUEST, PATIENT
-from lakehouse.terminology import NDC, RXNORM, first_code, npi_check_digit_ok, preferred
+from lakehouse.terminology import first_code, npi_check_digit_ok
+from spark_jobs.conform.medicine import MEDICINE, with_medicine
 from spark_jobs.conform.parts import earliest, finish, latest, minutes, npi, precision, reference_text, with_birth
 from spark_jobs.job import Lookup, conforms
 
@@ -38,18 +39,11 @@ def _dosage(rows: DataFrame) -> dict[str, Column]:
     writes=MEDICATION_REQUEST,
     lookups=(
         Lookup("patients", PATIENT, ("birth_on",)),
-        Lookup("medications", MEDICATION, ("codes", "code_text", "rxnorm_code", "ndc_code")),
+        Lookup("medications", MEDICATION, MEDICINE),
     ),
 )
 def medication_request(rows: DataFrame, patients: DataFrame, medications: DataFrame) -> DataFrame:
     """One row a request; what a referenced medicine is comes from silver.medication, null until it is there."""
-    found = medications.select(
-        F.col("medication_id"),
-        F.col("codes").alias("_codes"),
-        F.col("code_text").alias("_code_text"),
-        F.col("rxnorm_code").alias("_rxnorm_code"),
-        F.col("ndc_code").alias("_ndc_code"),
-    )
     columns = {
         "patient_reference": reference_text(rows, "patient"),
         "encounter_reference": reference_text(rows, "encounter"),
@@ -64,17 +58,8 @@ def medication_request(rows: DataFrame, patients: DataFrame, medications: DataFr
         "_valid_to_latest": latest(rows["valid_to"], rows["valid_to_text"]),
     }
     shaped = rows.withColumns(columns).withColumn("_requester_npi_ok", npi_check_digit_ok(F.col("requester_npi")))
-    has_own = F.size(F.col("codes")) > 0
-    joined = with_birth(shaped, patients).join(found, on="medication_id", how="left")
-    named = joined.withColumns(
-        {
-            "rxnorm_code": F.when(has_own, preferred(F.col("codes"), RXNORM)).otherwise(F.col("_rxnorm_code")),
-            "ndc_code": F.when(has_own, preferred(F.col("codes"), NDC)).otherwise(F.col("_ndc_code")),
-            "code_text": F.coalesce(F.col("code_text"), F.col("_code_text"), F.col("medication_display")),
-        }
-    ).withColumn("codes", F.when(has_own, F.col("codes")).otherwise(F.col("_codes")))
     return finish(
-        named,
+        with_medicine(with_birth(shaped, patients), medications),
         MEDICATION_REQUEST,
         "_birth_on",
         "_authored_latest",

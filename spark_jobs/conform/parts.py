@@ -50,6 +50,31 @@ def latest(at: Column, written: Column) -> Column:
     return F.when(size > 10, at).otherwise(end + F.expr("interval 12 hours"))
 
 
+def dated(name: str, at: Column, written: Column) -> dict[str, Column]:
+    """`<name>_at` with its precision, and what row rules compare: `_<name>_earliest` and `_<name>_latest`."""
+    return {
+        f"{name}_at": at,
+        f"{name}_precision": precision(written),
+        f"_{name}_earliest": earliest(at, written),
+        f"_{name}_latest": latest(at, written),
+    }
+
+
+def other_references(rows: DataFrame, name: str, types: tuple[str, ...], is_typed: bool = True) -> Column:
+    """The references of the list `name` that are no id of a record of `types`: as written, or `system|value`.
+
+    `urn:uuid:…` and `#contained` do not say of which type their target is: they count as ids where the element's type
+    allows one type only (`is_typed`).
+    """
+    pattern = f"^(?:[^?#]*/)?(?:{'|'.join(types)})/[^/?#]+(?:/_history/[^/?#]+)?$"
+    pattern = f"{pattern}|^urn:uuid:.|^urn:oid:.|^#." if is_typed else pattern
+    written = F.filter(rows[f"{name}_refs"], lambda reference: ~reference.rlike(pattern))
+    logical = F.zip_with(
+        rows[f"{name}_systems"], rows[f"{name}_values"], lambda system, value: F.concat_ws("|", system, value)
+    )
+    return F.concat(written, logical, rows[f"{name}_bare"])
+
+
 _YEARS = {"a": 1.0, "mo": 1 / 12, "wk": 7 / 365.25, "d": 1 / 365.25}
 _MINUTES = {"s": 1 / 60, "min": 1.0, "h": 60.0, "d": 1440.0, "wk": 10080.0, "mo": 43830.0, "a": 525960.0}
 

@@ -33,6 +33,12 @@ RESOURCES = {
     "coverage": "Coverage",
     "claim": "Claim",
     "claim_line": "Claim",
+    "medication_administration": "MedicationAdministration",
+    "immunization": "Immunization",
+    "allergy": "AllergyIntolerance",
+    "adverse_event": "AdverseEvent",
+    "care_plan": "CarePlan",
+    "diagnostic_report": "DiagnosticReport",
 }
 
 
@@ -110,6 +116,12 @@ def test_us_core_examples_conform_without_a_problem(spark: SparkSession, name: s
         "procedure": 2,
         "medication": 2,
         "medication_request": 4,
+        "medication_administration": 0,
+        "immunization": 1,
+        "allergy": 2,
+        "adverse_event": 0,
+        "care_plan": 2,
+        "diagnostic_report": 5,
         "vital_sign": 16 + 5,  # three pressure panels with 2, 2 and 3 components, a saturation with an oxygen flow
         "lab_result": 18,
         "organization": 5,
