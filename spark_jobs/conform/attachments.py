@@ -23,7 +23,8 @@ def _charset(content_type: Column) -> Column:
 
 def binary(data: Column) -> Column:
     """Bytes from base64, white space allowed; null if it is none."""
-    return F.try_to_binary(data, F.lit("base64"))
+    # Spark takes white space between the letters, but not after the padding.
+    return F.try_to_binary(F.translate(data, " \t\r\n", ""), F.lit("base64"))
 
 
 def decoded(content_type: Column, content: Column) -> Column:

@@ -111,5 +111,10 @@ def test_us_core_examples_conform_without_a_problem(spark: SparkSession, name: s
         "medication_request": 4,
         "vital_sign": 16 + 5,  # three pressure panels with 2, 2 and 3 components, a saturation with an oxygen flow
         "lab_result": 18,
+        "observation": 105 + 4,  # three have a value and four components
+        "survey_response": 4 + 23 + 5 + 2 + 3 + 3 + 11,
+        "imaging_study": 0,
+        "device": 4,
+        "document": 5,
     }
     assert sum(row.is_selected for row in found) == expected[name]
