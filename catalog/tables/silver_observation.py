@@ -159,9 +159,9 @@ def _checks(or_else: str = "") -> tuple[Check, ...]:
         warn.that("effective_at_is_known", "effective_at is not null", "It is said when the value holds."),
         warn.that(
             "value_or_reason_is_given",
-            f"is_withdrawn or status = 'registered' or absent_reason_code is not null "
-            f"{or_else}or coalesce(cast(source_value as string), cast(value_boolean as string), value_text, value_code, "
-            "cast(value_low as string), cast(value_high as string)) is not null",
+            "is_withdrawn or status = 'registered' or absent_reason_code is not null "
+            f"{or_else}or coalesce(cast(source_value as string), cast(value_boolean as string), value_text, "
+            "value_code, cast(value_low as string), cast(value_high as string)) is not null",
             "There is a value, or a reason why there is none.",
         ),
         warn.that("code_is_given", "size(codes) > 0 or code_text is not null", "It is said what was measured."),
