@@ -8,18 +8,23 @@ from spark_jobs.conform.claim import claim
 from spark_jobs.conform.claim_line import claim_line
 from spark_jobs.conform.condition import condition
 from spark_jobs.conform.coverage import coverage
+from spark_jobs.conform.device import device
 from spark_jobs.conform.diagnostic_report import diagnostic_report
+from spark_jobs.conform.document import document
 from spark_jobs.conform.encounter import encounter
+from spark_jobs.conform.imaging_study import imaging_study
 from spark_jobs.conform.immunization import immunization
 from spark_jobs.conform.lab_result import lab_result
 from spark_jobs.conform.location import location
 from spark_jobs.conform.medication import medication
 from spark_jobs.conform.medication_administration import medication_administration
 from spark_jobs.conform.medication_request import medication_request
+from spark_jobs.conform.observation import observation
 from spark_jobs.conform.organization import organization
 from spark_jobs.conform.patient import patient
 from spark_jobs.conform.practitioner import practitioner
 from spark_jobs.conform.procedure import procedure
+from spark_jobs.conform.survey_response import survey_response
 from spark_jobs.conform.vital_sign import vital_sign
 from spark_jobs.job import Job
 
@@ -33,6 +38,7 @@ JOBS: tuple[Job, ...] = (
     condition,
     lab_result,
     vital_sign,
+    observation,
     medication_request,
     procedure,
     appointment,
@@ -45,4 +51,8 @@ JOBS: tuple[Job, ...] = (
     adverse_event,
     care_plan,
     diagnostic_report,
+    document,
+    survey_response,
+    imaging_study,
+    device,
 )

@@ -5,7 +5,7 @@ Their tables stand here in the order in which one reads them.
 
 from catalog.tables.silver_patient import PATIENT, ENCOUNTER  # isort: skip
 from catalog.tables.silver_condition import CONDITION, PROCEDURE  # isort: skip
-from catalog.tables.silver_observation import LAB_RESULT, VITAL_SIGN  # isort: skip
+from catalog.tables.silver_observation import LAB_RESULT, OBSERVATION, VITAL_SIGN  # isort: skip
 from catalog.tables.silver_medication import MEDICATION, MEDICATION_REQUEST  # isort: skip
 from catalog.tables.silver_directory import ORGANIZATION, PRACTITIONER, LOCATION  # isort: skip
 from catalog.tables.silver_appointment import APPOINTMENT  # isort: skip
@@ -16,6 +16,8 @@ from catalog.tables.silver_allergy import ALLERGY  # isort: skip
 from catalog.tables.silver_adverse_event import ADVERSE_EVENT  # isort: skip
 from catalog.tables.silver_care_plan import CARE_PLAN  # isort: skip
 from catalog.tables.silver_diagnostic_report import DIAGNOSTIC_REPORT  # isort: skip
+from catalog.tables.silver_document import DOCUMENT, SURVEY_RESPONSE  # isort: skip
+from catalog.tables.silver_imaging import DEVICE, IMAGING_STUDY  # isort: skip
 
 __all__ = [
     "ADVERSE_EVENT",
@@ -26,17 +28,22 @@ __all__ = [
     "CLAIM_LINE",
     "CONDITION",
     "COVERAGE",
+    "DEVICE",
     "DIAGNOSTIC_REPORT",
+    "DOCUMENT",
     "ENCOUNTER",
+    "IMAGING_STUDY",
     "IMMUNIZATION",
     "LAB_RESULT",
     "LOCATION",
     "MEDICATION",
     "MEDICATION_ADMINISTRATION",
     "MEDICATION_REQUEST",
+    "OBSERVATION",
     "ORGANIZATION",
     "PATIENT",
     "PRACTITIONER",
     "PROCEDURE",
+    "SURVEY_RESPONSE",
     "VITAL_SIGN",
 ]

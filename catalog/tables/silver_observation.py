@@ -7,6 +7,7 @@ from catalog.model import (
     CLINICAL,
     CLINICAL_RECORD,
     FREE_TEXT,
+    IDENTIFYING,
     LINKING,
     OPERATIONAL,
     Check,
@@ -25,13 +26,14 @@ from catalog.tables.silver_parts import (
     is_known,
     not_before_birth,
     not_in_the_future,
+    npi_column,
     patient_columns,
     patient_is_named,
     precision,
     reference_columns,
     status,
 )
-from catalog.types import Boolean, Double, Integer, Text
+from catalog.types import Boolean, Double, Integer, Text, array
 
 OBSERVATION_STATUSES = (
     "registered",
@@ -125,7 +127,8 @@ def _value() -> tuple[Column, ...]:
     )
 
 
-def _checks() -> tuple[Check, ...]:
+def _checks(or_else: str = "") -> tuple[Check, ...]:
+    """The checks that all observations share; `or_else` (`or …`) is what else may stand in the place of a value."""
     return (
         fail.unique("observation_id", "component_index"),
         patient_is_named(),
@@ -157,8 +160,8 @@ def _checks() -> tuple[Check, ...]:
         warn.that(
             "value_or_reason_is_given",
             "is_withdrawn or status = 'registered' or absent_reason_code is not null "
-            "or coalesce(cast(source_value as string), cast(value_boolean as string), value_text, value_code, "
-            "cast(value_low as string), cast(value_high as string)) is not null",
+            f"{or_else}or coalesce(cast(source_value as string), cast(value_boolean as string), value_text, "
+            "value_code, cast(value_low as string), cast(value_high as string)) is not null",
             "There is a value, or a reason why there is none.",
         ),
         warn.that("code_is_given", "size(codes) > 0 or code_text is not null", "It is said what was measured."),
@@ -202,4 +205,53 @@ LAB_RESULT = Table(
     partition=(year("effective_at"),),
     retention=CLINICAL_RECORD,
     checks=_checks(),
+)
+
+OBSERVATION = Table(
+    "silver.observation",
+    doc="One observation that is neither a laboratory result nor a vital sign: social history, survey scores, exams, "
+    "imaging findings. Every Observation stands in this table, in silver.lab_result or in silver.vital_sign.",
+    grain="one row per value: an observation's own, and one per component; a panel without a value has none of its own",
+    columns=(
+        *_what(),
+        codings("category_codes", "social-history, survey, exam, imaging, procedure …, all codings."),
+        code("category_code", "First code of category_codes."),
+        *_value(),
+        codings("body_site_codes", "Where in the body, all codings."),
+        code("method_code", "How it was observed, first coding."),
+        *reference_columns("performer", "The practitioner who observed, first one", reference_tag=IDENTIFYING),
+        npi_column("performer_npi", "the performer"),
+        *reference_columns("device", "The device that measured", ref="silver.device"),
+        *reference_columns("specimen", "The specimen that was examined"),
+        Column(
+            "member_observation_ids",
+            array(Text),
+            doc="Observations that it groups, in any of the three tables of observations.",
+            null=True,
+            tag=LINKING,
+        ),
+        Column(
+            "source_observation_ids",
+            array(Text),
+            doc="Observations that it was derived from, such as the answers behind a score.",
+            null=True,
+            tag=LINKING,
+        ),
+        Column(
+            "source_survey_response_ids",
+            array(Text),
+            doc="Responses to questionnaires (silver.survey_response) that it was derived from.",
+            null=True,
+            tag=LINKING,
+        ),
+        Column("note_texts", array(Text), doc="Comments, in order.", null=True, tag=FREE_TEXT),
+        *RECORD,
+    ),
+    key=("observation_id", "component_index"),
+    partition=(year("effective_at"),),
+    retention=CLINICAL_RECORD,
+    checks=(
+        *_checks(or_else="or size(member_observation_ids) > 0 "),
+        warn.that("performer_npi_is_valid", "_performer_npi_ok", "The NPI has ten digits and the right check digit."),
+    ),
 )

@@ -16,6 +16,7 @@ from catalog.model import (
     SUBJECT,
     Check,
     Column,
+    Tag,
     fail,
     warn,
 )
@@ -50,8 +51,11 @@ def encounter_columns(doc: str = "The encounter that it belongs to") -> tuple[Co
     return reference_columns("encounter", doc, ref="silver.encounter")
 
 
-def reference_columns(name: str, doc: str, ref: str | None = None) -> tuple[Column, ...]:
-    """`<name>_id` and `<name>_reference`; `doc` is a phrase without a full stop."""
+def reference_columns(name: str, doc: str, ref: str | None = None, reference_tag: Tag = LINKING) -> tuple[Column, ...]:
+    """`<name>_id` and `<name>_reference`; `doc` is a phrase without a full stop.
+
+    `reference_tag` is IDENTIFYING where the reference as written may name the person.
+    """
     return (
         Column(f"{name}_id", Text, doc=f"{doc}; null if not given by id.", null=True, ref=ref, tag=LINKING),
         Column(
@@ -59,7 +63,7 @@ def reference_columns(name: str, doc: str, ref: str | None = None) -> tuple[Colu
             Text,
             doc=f"{doc}: the reference as written, or `system|value`, where it is no such id; else null.",
             null=True,
-            tag=LINKING,
+            tag=reference_tag,
         ),
     )
 

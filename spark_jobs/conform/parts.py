@@ -14,10 +14,15 @@ def finish(rows: DataFrame, table: Table, *helpers: str) -> DataFrame:
     return rows.select(*own_columns(table), RECORD, *helpers)
 
 
+def reference_written(rows: DataFrame, name: str) -> Column:
+    """The reference `name` as written, or `system|value` of a logical one; null if there is none."""
+    logical = F.when(rows[f"{name}_ref_value"].isNotNull(), F.concat_ws("|", f"{name}_ref_system", f"{name}_ref_value"))
+    return F.coalesce(rows[f"{name}_ref"], logical)
+
+
 def reference_text(rows: DataFrame, name: str, resolved: str | None = None) -> Column:
     """The reference `name` as written, or `system|value`, where the id `<name>_id` is null; else null."""
-    logical = F.when(rows[f"{name}_ref_value"].isNotNull(), F.concat_ws("|", f"{name}_ref_system", f"{name}_ref_value"))
-    return F.when(rows[resolved or f"{name}_id"].isNull(), F.coalesce(rows[f"{name}_ref"], logical))
+    return F.when(rows[resolved or f"{name}_id"].isNull(), reference_written(rows, name))
 
 
 def npi(rows: DataFrame, name: str) -> Column:

@@ -54,10 +54,12 @@ def births(spark: SparkSession, days: dict[str, str]) -> DataFrame:
     return rows.select("patient_id", F.to_date("born").alias("birth_on"))
 
 
-def conform(spark: SparkSession, job: Job, payloads: Iterable[str], **lookups: DataFrame) -> dict[str, list[Made]]:
+def conform(
+    spark: SparkSession, job: Job, payloads: Iterable[str], as_of: str = AS_OF, **lookups: DataFrame
+) -> dict[str, list[Made]]:
     """Payloads to rows by record id; a record's rows in key order."""
     made = job(project(spark, job, payloads), **lookups)
-    failed, warned = (broken_rules(job.writes, level, AS_OF) for level in (Level.FAIL, Level.WARN))
+    failed, warned = (broken_rules(job.writes, level, as_of) for level in (Level.FAIL, Level.WARN))
     found: dict[str, list[Made]] = {}
     ordered = made.select("*", failed.alias("__failed"), warned.alias("__warned")).orderBy(*job.writes.key)
     for row in ordered.collect():

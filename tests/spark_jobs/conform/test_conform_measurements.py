@@ -7,6 +7,7 @@ import pytest
 
 from spark_jobs.conform.lab_result import lab_result
 from spark_jobs.conform.measurements import LAB_RESULTS, MEASUREMENTS, VITAL_SIGNS
+from spark_jobs.conform.observation import observation
 from spark_jobs.conform.vital_sign import vital_sign
 
 BY_NAME = {m.name: m for m in MEASUREMENTS}
@@ -104,6 +105,7 @@ def test_the_view_selects_every_vital_sign_that_the_table_knows() -> None:
     assert missing == []
 
 
-def test_both_views_of_observations_read_the_same_of_a_value() -> None:
+def test_all_views_of_observations_read_the_same_of_a_value() -> None:
     assert json.dumps(vital_sign.view["select"][1]) == json.dumps(lab_result.view["select"][1])
+    assert json.dumps(observation.view["select"][1]) == json.dumps(lab_result.view["select"][1])
     assert not {m.name for m in VITAL_SIGNS} & {m.name for m in LAB_RESULTS}
