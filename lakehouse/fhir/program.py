@@ -28,7 +28,10 @@ _LATE = re.compile("\x00(?:PARSE(?P<parse>[0-9]+)|SHAPE(?P<shape>[0-9]+):(?P<ite
 
 @dataclass(frozen=True)
 class Program:
-    """The expressions of a view: plain columns, rows of the iterated ones, selection, problems, depths."""
+    """The expressions of a view: plain columns, rows of the iterated ones, selection, problems, depths.
+
+    `where_paths` are the element paths that decide the selection, for lineage.
+    """
 
     resource: str
     columns: tuple[ColumnPlan, ...]
@@ -37,6 +40,7 @@ class Program:
     plain: dict[str, str]
     rows: str | None
     where: str
+    where_paths: tuple[str, ...]
     shape_problem: str
     problems: tuple[Problem, ...]
     where_problems: tuple[Problem, ...]
@@ -68,7 +72,7 @@ def compile_program(view: Mapping[str, Any], depth: int) -> Program:
     return _link(scope, part, rows, where, condition.problems)
 
 
-def _link(scope: Scope, part: Part, rows: str | None, where: str, where_problems: list[Problem]) -> Program:
+def _link(scope: Scope, part: Part, rows: str | None, where: Value, where_problems: list[Problem]) -> Program:
     """Fills in what is known at the end only: the schemas and the common shape of repeated nodes."""
     compilation = scope.compilation
     # Inner repeats first: what they read of a node has to be read by the outer one too.
@@ -94,7 +98,8 @@ def _link(scope: Scope, part: Part, rows: str | None, where: str, where_problems
         parse_arguments=shape.parse_arguments(root),
         plain={f"__e{position}": fill(sql) for position, sql in part.plain.items()},
         rows=None if rows is None else fill(rows),
-        where=fill(where),
+        where=fill(where.sql),
+        where_paths=tuple(dict.fromkeys(where.path.split(", "))) if where.path else (),
         shape_problem=shape.problem(root, PARSED, PAYLOAD),
         problems=tuple(Problem(fill(problem.sql), problem.message) for problem in [*scope.problems, *too_deep]),
         where_problems=tuple(Problem(fill(problem.sql), problem.message) for problem in where_problems),
@@ -185,19 +190,21 @@ def _number_text(value: Any) -> str:
     return format(Decimal(repr(value)), "f") if isinstance(value, float) else str(value)
 
 
-def _where(scope: Scope, conditions: Any) -> str:
+def _where(scope: Scope, conditions: Any) -> Value:
     """All conditions, true only where each is true."""
     if not isinstance(conditions, list):
         fail("where", "has to be a list of objects with a path")
-    tests = []
+    tests, paths = [], []
     for index, condition in enumerate(conditions):
         where = f"where[{index}]"
         if not isinstance(condition, Mapping) or not isinstance(condition.get("path"), str):
             fail(where, "has to be an object with a path")
         path = condition["path"]
         with at_path(f"{where}.path", path):
-            tests.append(f"coalesce({truth(scope, compile_path(scope, path), 'the path', 0)}, false)")
-    return " AND ".join(tests) or "true"
+            test = compile_path(scope, path)
+            tests.append(f"coalesce({truth(scope, test, 'the path', 0)}, false)")
+        paths += [test.path] if test.path else []
+    return Value(" AND ".join(tests) or "true", "boolean", path=", ".join(dict.fromkeys(paths)) or None)
 
 
 def _unique(columns: list[ColumnPlan]) -> None:

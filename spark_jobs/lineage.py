@@ -1,0 +1,95 @@
+"""Which columns and FHIR elements each column of a job's table is made of, read off the plan that runs.
+
+Three plans stand one on the other: from bronze to what a view is put on, the job and its row rules on the view's rows,
+and the choice among versions. What lies between the first two, the view's own plan, is told by the view's compiler.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from catalog.derive.spark_schema import spark_schema
+from catalog.lineage import CONSTANT, TRANSFORMATION, UNKNOWN, Edge, Node
+from catalog.model import Table
+from catalog.tables.bronze import FHIR_RESOURCE
+from lakehouse.fhir.program import Program, compile_program
+from lakehouse.lineage import Value, made_of, plan_of, trace
+from spark_jobs.evaluate import VIEW, accepted_rows, judge, narrowed
+from spark_jobs.job import RECORD, Job
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_EVALUATED = "evaluated"
+
+
+def job_edges(job: Job, evaluated: "DataFrame") -> list[Edge]:
+    """The lineage of every column of the job's table, given what `evaluate` made; nothing is executed."""
+    spark = evaluated.sparkSession
+    view = trace(plan_of(evaluated, [VIEW]), {VIEW: _view_columns(spark, job)})
+    stand_in = _empty(spark, evaluated._jdf.schema(), _EVALUATED)
+    contested = stand_in.select(f"{RECORD}.resource_id")
+    rows = accepted_rows(judge(stand_in, contested, job.writes), job.writes, "")
+    chosen = trace(plan_of(rows), {_EVALUATED: view.named()})
+    decided = [*view.rows.ways, *chosen.rows.ways]
+    edges = {Edge(Node(job.writes.name), w.source, w.kind, w.subtype, w.masking) for w in decided}
+    edges |= {Edge(Node(job.writes.name), Node(FHIR_RESOURCE.name, "resource_type"), "INDIRECT", "FILTER")}
+    return sorted(edges.union(*(_edges(Node(job.writes.name, c.name), c.value) for c in chosen.columns)))
+
+
+def _view_columns(spark: "SparkSession", job: Job) -> dict[str, Value]:
+    """What the rows of the job's view are made of: elements of the payload, and beside them the source record."""
+    program = compile_program(job.view, 1)
+    bronze = _empty(spark, _spark_schema(spark, FHIR_RESOURCE), FHIR_RESOURCE.short_name)
+    own = {c.name: made_of(Node(FHIR_RESOURCE.name, c.name)) for c in FHIR_RESOURCE.columns}
+    record = trace(plan_of(narrowed(bronze)), {FHIR_RESOURCE.short_name: own}).named()[RECORD]
+    whole = made_of(Node(FHIR_RESOURCE.name, "payload"), subtype=TRANSFORMATION)
+    selected = _elements([f"{program.resource}.resourceType", *program.where_paths])
+    flags = {RECORD: record, "is_selected": selected, "problems": whole, "is_first": Value()}
+    return {**_selected(job, program), **flags}
+
+
+def _selected(job: Job, program: Program) -> dict[str, Value]:
+    """The view's own columns. What getResourceKey() yields is the id that landing took from the payload."""
+    keys = {c["name"] for c in _columns(job.view) if c.get("path") == "getResourceKey()"}
+    key = made_of(Node(FHIR_RESOURCE.name, "resource_id", f"{program.resource}.id"))
+    return {
+        column.name: key if column.name in keys else _elements((column.element_path or "").split(", "))
+        for column in program.columns
+    }
+
+
+def _columns(selects: Any) -> Iterator[dict[str, Any]]:
+    """Every column of a ViewDefinition, however deep its selects are nested."""
+    if isinstance(selects, list):
+        for each in selects:
+            yield from _columns(each)
+    elif isinstance(selects, dict):
+        yield from selects.get("column", [])
+        for name in ("select", "unionAll"):
+            yield from _columns(selects.get(name))
+
+
+def _elements(paths: Iterable[str]) -> Value:
+    """Elements of the payload; none is a constant of the view."""
+    elements = (Node(FHIR_RESOURCE.name, "payload", path) for path in paths if path)
+    return made_of(*elements, subtype=TRANSFORMATION)
+
+
+def _empty(spark: "SparkSession", schema: Any, alias: str) -> "DataFrame":
+    """No rows of a Java schema, under an alias."""
+    from pyspark.sql import DataFrame
+
+    jvm: Any = spark.sparkContext._jvm
+    return DataFrame(spark._jsparkSession.createDataFrame(jvm.java.util.ArrayList(), schema), spark).alias(alias)
+
+
+def _spark_schema(spark: "SparkSession", table: Table) -> Any:
+    jvm: Any = spark.sparkContext._jvm
+    return jvm.org.apache.spark.sql.types.StructType.fromDDL(spark_schema(table.columns))
+
+
+def _edges(output: Node, value: Value) -> set[Edge]:
+    found = {Edge(output, w.source, w.kind, w.subtype, w.masking) for w in value.ways}
+    if not value.is_known:
+        found.add(Edge(output, Node(""), UNKNOWN))
+    return found or {Edge(output, Node(""), CONSTANT)}
