@@ -11,15 +11,26 @@ from catalog.derive.spark_schema import spark_schema
 from catalog.lineage import CONSTANT, TRANSFORMATION, UNKNOWN, Edge, Node
 from catalog.model import Table
 from catalog.tables.bronze import FHIR_RESOURCE
+from lakehouse.control import Control
 from lakehouse.fhir.program import Program, compile_program
 from lakehouse.lineage import Value, made_of, plan_of, trace
 from spark_jobs.evaluate import VIEW, accepted_rows, judge, narrowed
 from spark_jobs.job import RECORD, Job
+from spark_jobs.plan import Plan
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+VERSION = 1
+"""Of the rules that read plans: raise it where they find other edges, and every lineage is read again."""
+
 _EVALUATED = "evaluated"
+
+
+def record_lineage(control: Control, plan: Plan, evaluated: "DataFrame") -> None:
+    """Keep the lineage of a run about to be carried out; one of the same basis has the same, and is not read again."""
+    if not control.lineage(plan.basis, VERSION):
+        control.keep_lineage(plan.basis, VERSION, job_edges(plan.job, evaluated))
 
 
 def job_edges(job: Job, evaluated: "DataFrame") -> list[Edge]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from catalog.lineage import FILTER, GROUP_BY, JOIN, SORT, Node
-from lakehouse.lineage.value import ROWS, Environment, Value, aligned, evaluated, made_of, merged, short_class
+from lakehouse.lineage.value import NOTHING, ROWS, Environment, Value, aligned, evaluated, made_of, merged, short_class
 
 _CATALOG = "lake"
 # Rows of these come from the code, not from a table.
@@ -26,7 +26,7 @@ class Relation:
     """Columns in order, what decides which rows there are, and the tables that the rows come from."""
 
     columns: tuple[Column, ...] = ()
-    rows: Value = Value()
+    rows: Value = NOTHING
     datasets: frozenset[str] = frozenset()
 
     def named(self) -> dict[str, Value]:
@@ -138,7 +138,7 @@ class _Tracer:
         by_id = {column.id: column.value for column in children[0].columns}
         by_name = children[0].named()
         output = _attributes(node["output"])
-        columns = (Column(i, n, by_id.get(i, by_name.get(n, Value()).through())) for i, n in output)
+        columns = (Column(i, n, by_id.get(i, by_name.get(n, NOTHING).through())) for i, n in output)
         return replace(children[0], columns=tuple(columns))
 
     # nodes that decide which rows there are

@@ -1,7 +1,7 @@
 """What an expression is made of, computed from Spark's JSON of it.
 
-Spark writes an expression as the list of its nodes in preorder, each with the number of its children. Read from the end,
-every node finds what its children are made of on a stack.
+Spark writes an expression as the list of its nodes in preorder, each with the number of its children. Read from the
+end, every node finds what its children are made of on a stack.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -61,6 +61,9 @@ class Value:
         return Value(frozenset(Way(w.source, INDIRECT, subtype, w.masking) for w in self.ways), (), self.is_known)
 
 
+NOTHING = Value()
+
+
 def made_of(*sources: Node, subtype: str = IDENTITY) -> Value:
     """A value that is made of these columns or elements."""
     return Value(frozenset(Way(source, DIRECT, subtype) for source in sources))
@@ -87,7 +90,7 @@ def _aligned(one: Value, other: Value) -> Value:
 
 ROWS = -1
 Environment = Mapping[int, Value]
-"""What each attribute is made of, by expression id; ROWS stands for the rows themselves, which `count(*)` is made of."""
+"""What each attribute is made of, by expression id; ROWS stands for the rows themselves, as in `count(*)`."""
 Subquery = Callable[[list[Any]], tuple[list[Value], Value]]
 """Given a subquery's plan, its columns and what decides its rows."""
 
@@ -126,7 +129,7 @@ def _node(node: dict[str, Any], children: list[Value], environment: Environment,
         case "If":
             return _choice(children[:1], children[1:])
         case "AggregateExpression":
-            given = children[0] if children[0].ways else environment.get(ROWS, Value()).through(masking=True)
+            given = children[0] if children[0].ways else environment.get(ROWS, NOTHING).through(masking=True)
             return merged([given.through(AGGREGATION), *(c.deciding(CONDITIONAL) for c in children[1:])])
         case "WindowExpression":
             return merged([children[0].through(), children[1].deciding(WINDOW)])
