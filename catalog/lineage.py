@@ -17,7 +17,7 @@ class Node(NamedTuple):
     element: str = ""
 
     def __str__(self) -> str:
-        place = f"{self.dataset}.{self.column}" if self.column else self.dataset
+        place = f"{self.dataset}.{self.column}" if self.column else self.dataset or "no column"
         return f"{place} {self.element}" if self.element else place
 
 
@@ -68,8 +68,7 @@ class Tree:
 
     def as_dict(self) -> dict[str, object]:
         """The tree as JSON writes it."""
-        node = {"dataset": self.node.dataset, "column": self.node.column, "element": self.node.element}
-        found: dict[str, object] = {name: text for name, text in node.items() if text}
+        found: dict[str, object] = {name: text for name, text in self.node._asdict().items() if text}
         if self.how:
             found["how"] = list(self.how)
         if self.children:
@@ -92,11 +91,10 @@ class Graph:
                 # An element is a part of its column: who asks for the column means all that it holds.
                 whole = Node(edge.input.dataset, edge.input.column)
                 _note(self._below, whole, edge.output, edge.words)
-            table = Node(edge.output.dataset)
-            if edge.output.column and edge.input.dataset:
-                _note(self._above, table, Node(edge.input.dataset), "table")
             if edge.input.dataset:
-                _note(self._below, Node(edge.input.dataset), table, "table")
+                table, read = Node(edge.output.dataset), Node(edge.input.dataset)
+                _note(self._above, table, read, "table")
+                _note(self._below, read, table, "table")
 
     def _add(self, output: Node, given: Node, words: str) -> None:
         # What decides the rows of a table is kept apart from what the table is made of.

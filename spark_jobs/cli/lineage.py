@@ -132,10 +132,16 @@ def _as_text(
             click.echo(
                 f"\n{len(tree.children)} columns and elements decide which rows {tree.node.dataset} has; see --rows."
             )
-    used = [runs[table] for table in sorted(_tables(trees) & runs.keys()) if runs[table]["basis"]]
-    if used:
-        said = "; ".join(f"{run['table_name']} by run {run['run_id']}" for run in used)
-        click.echo(f"\nAs of {said}.")
+    click.echo()
+    for name in sorted(_tables(trees) & runs.keys()):
+        if runs[name]["inputs"]:
+            click.echo(_as_of(runs[name]))
+
+
+def _as_of(run: dict[str, Any]) -> str:
+    read = ", ".join(f"{table} at {snapshot or 'no snapshot'}" for table, snapshot in sorted(run["inputs"].items()))
+    made = f"snapshot {run['snapshot_id']}" if run["snapshot_id"] else "nothing new"
+    return f"{run['table_name']}: run {run['run_id']} made {made} from {read}."
 
 
 COMMANDS: tuple[click.Command, ...] = (lineage,)
