@@ -5,15 +5,17 @@ and the choice among versions. What lies between the first two, the view's own p
 """
 
 from collections.abc import Iterable, Iterator
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from catalog.derive.spark_schema import spark_schema
-from catalog.lineage import CONSTANT, TRANSFORMATION, UNKNOWN, Edge, Node
+from catalog.lineage import CONSTANT, FILTER, TRANSFORMATION, UNKNOWN, Edge, Node
 from catalog.model import Table
 from catalog.tables.bronze import FHIR_RESOURCE
+from catalog.tables.record import RECORD as RECORD_COLUMNS
 from lakehouse.control import Control
 from lakehouse.fhir.program import Program, compile_program
-from lakehouse.lineage import Value, made_of, plan_of, trace
+from lakehouse.lineage import Relation, Value, made_of, merged, plan_of, put_in, stand_in, trace
 from spark_jobs.evaluate import VIEW, accepted_rows, judge, narrowed
 from spark_jobs.job import RECORD, Job
 from spark_jobs.plan import Plan
@@ -25,6 +27,14 @@ VERSION = 1
 """Of the rules that read plans: raise it where they find other edges, and every lineage is read again."""
 
 _EVALUATED = "evaluated"
+_BOOKKEEPING = {c.name for c in RECORD_COLUMNS}
+_TYPE = made_of(Node(FHIR_RESOURCE.name, "resource_type")).deciding(FILTER)
+"""A job reads the records of one type."""
+
+# What depends on code alone, by what tells one from another.
+_verdicts: dict[bool, Relation] = {}
+_records: dict[str, Value] = {}
+_tracing = Lock()
 
 
 def record_lineage(control: Control, plan: Plan, evaluated: "DataFrame") -> None:
@@ -35,28 +45,47 @@ def record_lineage(control: Control, plan: Plan, evaluated: "DataFrame") -> None
 
 def job_edges(job: Job, evaluated: "DataFrame") -> list[Edge]:
     """The lineage of every column of the job's table, given what `evaluate` made; nothing is executed."""
-    spark = evaluated.sparkSession
-    view = trace(plan_of(evaluated, [VIEW]), {VIEW: _view_columns(spark, job)})
-    stand_in = _empty(spark, evaluated._jdf.schema(), _EVALUATED)
-    contested = stand_in.select(f"{RECORD}.resource_id")
-    rows = accepted_rows(judge(stand_in, contested, job.writes), job.writes, "")
-    chosen = trace(plan_of(rows), {_EVALUATED: view.named()})
-    decided = [*view.rows.ways, *chosen.rows.ways]
-    edges = {Edge(Node(job.writes.name), w.source, w.kind, w.subtype, w.masking) for w in decided}
-    edges |= {Edge(Node(job.writes.name), Node(FHIR_RESOURCE.name, "resource_type"), "INDIRECT", "FILTER")}
-    return sorted(edges.union(*(_edges(Node(job.writes.name, c.name), c.value) for c in chosen.columns)))
+    view = trace(plan_of(evaluated, [VIEW]), {VIEW: _view_columns(evaluated.sparkSession, job)})
+    made = view.named()
+    verdict = _verdict(evaluated, made[RECORD], job.writes)
+    record = {name: put_in(value, made[RECORD]) for name, value in verdict.named().items() if name in _BOOKKEEPING}
+    rows = merged([view.rows, put_in(verdict.rows, made[RECORD]), _TYPE])
+    columns = {c.name: record.get(c.name) or made[c.name] for c in job.writes.columns}
+    edges = [_edges(Node(job.writes.name, name), value) for name, value in {**columns, "": rows}.items()]
+    return sorted(set[Edge]().union(*edges))
+
+
+def _verdict(evaluated: "DataFrame", record: Value, table: Table) -> Relation:
+    """How versions are judged and rows accepted, made of a stand-in of `record`.
+
+    It is the same for all tables with a key of one column, and for all with more: traced once in a process.
+    """
+    with _tracing:
+        if (found := _verdicts.get(len(table.key) > 1)) is None:
+            rows = _empty(evaluated.sparkSession, evaluated._jdf.schema(), _EVALUATED)
+            judged = judge(rows, rows.select(f"{RECORD}.resource_id"), table)
+            plan = plan_of(accepted_rows(judged, table, run_id=""))
+            found = _verdicts[len(table.key) > 1] = trace(plan, {_EVALUATED: {RECORD: stand_in(record)}})
+    return found
 
 
 def _view_columns(spark: "SparkSession", job: Job) -> dict[str, Value]:
     """What the rows of the job's view are made of: elements of the payload, and beside them the source record."""
     program = compile_program(job.view, 1)
-    bronze = _empty(spark, _spark_schema(spark, FHIR_RESOURCE), FHIR_RESOURCE.short_name)
-    own = {c.name: made_of(Node(FHIR_RESOURCE.name, c.name)) for c in FHIR_RESOURCE.columns}
-    record = trace(plan_of(narrowed(bronze)), {FHIR_RESOURCE.short_name: own}).named()[RECORD]
     whole = made_of(Node(FHIR_RESOURCE.name, "payload"), subtype=TRANSFORMATION)
     selected = _elements([f"{program.resource}.resourceType", *program.where_paths])
-    flags = {RECORD: record, "is_selected": selected, "problems": whole, "is_first": Value()}
+    flags = {RECORD: _record(spark), "is_selected": selected, "problems": whole, "is_first": Value()}
     return {**_selected(job, program), **flags}
+
+
+def _record(spark: "SparkSession") -> Value:
+    """What `record` is made of, the same for all jobs: traced once in a process."""
+    with _tracing:
+        if RECORD not in _records:
+            bronze = _empty(spark, _spark_schema(spark, FHIR_RESOURCE), FHIR_RESOURCE.short_name)
+            own = {c.name: made_of(Node(FHIR_RESOURCE.name, c.name)) for c in FHIR_RESOURCE.columns}
+            _records[RECORD] = trace(plan_of(narrowed(bronze)), {FHIR_RESOURCE.short_name: own}).named()[RECORD]
+    return _records[RECORD]
 
 
 def _selected(job: Job, program: Program) -> dict[str, Value]:

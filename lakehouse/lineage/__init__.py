@@ -2,6 +2,6 @@
 
 from lakehouse.lineage.plan import Relation, trace
 from lakehouse.lineage.read import plan_of
-from lakehouse.lineage.value import Value, made_of
+from lakehouse.lineage.value import Value, made_of, merged, put_in, stand_in
 
-__all__ = ["Relation", "Value", "made_of", "plan_of", "trace"]
+__all__ = ["Relation", "Value", "made_of", "merged", "plan_of", "put_in", "stand_in", "trace"]

@@ -1,8 +1,9 @@
 """The analysed plan of a DataFrame as Spark's JSON, in few calls to the JVM."""
 
-import json
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -16,8 +17,7 @@ def plan_of(frame: "DataFrame", stop_at: Collection[str] = ()) -> list[dict[str,
     jvm: Any = frame.sparkSession.sparkContext._jvm
     plan = frame._jdf.queryExecution().analyzed()
     cut = _cut(jvm, plan, frozenset(stop_at)) if stop_at else plan
-    nodes: list[dict[str, Any]] = json.loads(cut.toJSON())
-    return nodes
+    return msgspec.json.decode(cut.toJSON(), type=list[dict[str, Any]])
 
 
 def _cut(jvm: Any, node: Any, stop_at: frozenset[str]) -> Any:

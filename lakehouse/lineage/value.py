@@ -88,6 +88,28 @@ def _aligned(one: Value, other: Value) -> Value:
     return replace(merged([one, other]), fields=fields)
 
 
+def stand_in(whole: Value, path: str = "") -> Value:
+    """A value of the same shape that is made of itself: what is traced on it holds for any value of that shape."""
+    fields = tuple(stand_in(each, f"{path}/{position}") for position, each in enumerate(whole.fields))
+    return replace(made_of(Node("", path or "/")), fields=fields)
+
+
+def put_in(value: Value, whole: Value) -> Value:
+    """A value that was traced on the stand-in of `whole`, made of what `whole` is made of."""
+    return merged(_followed(way, _part(whole, way.source.column)) for way in value.ways)
+
+
+def _part(whole: Value, path: str) -> Value:
+    for position in path.split("/")[1:]:
+        whole = whole.fields[int(position)] if position else whole
+    return whole
+
+
+def _followed(way: Way, value: Value) -> Value:
+    later = value.through(IDENTITY if way.kind == INDIRECT else way.subtype, way.masking)
+    return later.deciding(way.subtype) if way.kind == INDIRECT else later
+
+
 ROWS = -1
 Environment = Mapping[int, Value]
 """What each attribute is made of, by expression id; ROWS stands for the rows themselves, as in `count(*)`."""

@@ -57,6 +57,7 @@ def test_every_column_has_upstream_columns_or_is_marked_a_constant(lake: "Lake",
     kinds = {c.name: {e.kind for e in edges if e.output.column == c.name} for c in job.writes.columns}
     assert [name for name, found in kinds.items() if not found or UNKNOWN in found] == []
     assert [name for name, found in kinds.items() if CONSTANT in found and len(found) > 1] == []
+    assert UNKNOWN not in {edge.kind for edge in edges}
     assert {"run_id", "is_deleted"} <= {name for name, found in kinds.items() if CONSTANT in found}
     named = {edge.input.element for edge in edges if edge.input.element}
     program = compile_program(job.view, 1)
