@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from catalog.lineage import Edge, Node
 from lakehouse.errors import EnvironmentFailed
 from lakehouse.settings import Settings
 
@@ -86,6 +87,21 @@ files = sa.Table(
     sa.Column("contained", sa.BigInteger, nullable=False, comment="Contained resources landed beside them."),
     sa.Column("quarantined", sa.BigInteger, nullable=False),
     sa.Column("landed_at", sa.String, nullable=False),
+)
+
+lineage_edges = sa.Table(
+    "lineage_edges",
+    metadata,
+    sa.Column("basis", sa.String, primary_key=True, comment="The basis of the runs that it holds for."),
+    sa.Column("version", sa.Integer, nullable=False, comment="Of the rules by which the plan was read."),
+    sa.Column("output_table", sa.String, primary_key=True),
+    sa.Column("output_column", sa.String, primary_key=True, comment="Empty: it decides which rows there are."),
+    sa.Column("input_table", sa.String, primary_key=True, comment="Empty: a constant, or not known."),
+    sa.Column("input_column", sa.String, primary_key=True, comment="Empty: the rows themselves, as a count."),
+    sa.Column("element", sa.String, primary_key=True, comment="Path of a FHIR element in the input column, or empty."),
+    sa.Column("kind", sa.String, primary_key=True, comment="DIRECT, INDIRECT, CONSTANT, UNKNOWN."),
+    sa.Column("subtype", sa.String, primary_key=True, comment="As in OpenLineage: IDENTITY, JOIN, FILTER …"),
+    sa.Column("masking", sa.Boolean, primary_key=True, comment="The input can't be read back, as of a hash."),
 )
 
 
@@ -187,6 +203,39 @@ class Control:
             inputs = db.execute(sa.select(run_inputs).where(run_inputs.c.run_id == row["run_id"])).mappings()
             return {**row, "inputs": {i["table_name"]: i["snapshot_id"] for i in inputs}}
 
+    def run(self, run_id: str) -> dict[str, Any]:
+        """A run with its `inputs` by table name and its quality `results`."""
+        with self._engine.connect() as db:
+            row = db.execute(sa.select(runs).where(runs.c.run_id == run_id)).mappings().one()
+            inputs = db.execute(sa.select(run_inputs).where(run_inputs.c.run_id == run_id)).mappings()
+            results = db.execute(sa.select(quality_results).where(quality_results.c.run_id == run_id)).mappings()
+            snapshots = {i["table_name"]: i["snapshot_id"] for i in inputs}
+            return {**row, "inputs": snapshots, "results": [dict(r) for r in results]}
+
+    def lineage(self, basis: str, version: int | None = None) -> list[Edge]:
+        """The column lineage of all runs of a basis, as far as it was read by the rules of that version."""
+        query = sa.select(lineage_edges).where(lineage_edges.c.basis == basis)
+        if version is not None:
+            query = query.where(lineage_edges.c.version == version)
+        with self._engine.connect() as db:
+            return [_edge(dict(row)) for row in db.execute(query).mappings()]
+
+    def keep_lineage(self, basis: str, version: int, edges: Iterable[Edge]) -> None:
+        """Write the column lineage of a basis; it replaces what stood there."""
+        rows = [{"basis": basis, "version": version, **_edge_row(edge)} for edge in edges]
+        with self._engine.begin() as db:
+            db.execute(lineage_edges.delete().where(lineage_edges.c.basis == basis))
+            if rows:
+                db.execute(lineage_edges.insert(), rows)
+
+    def newest_runs(self) -> list[dict[str, Any]]:
+        """Of each table the newest run that left it as readers see it, with its `inputs`; in order of table names."""
+        done = runs.c.state.in_(("published", "unchanged"))
+        newest = sa.select(sa.func.max(runs.c.run_id)).where(done).group_by(runs.c.table_name)
+        query = sa.select(runs.c.run_id).where(runs.c.run_id.in_(newest)).order_by(runs.c.table_name)
+        with self._engine.connect() as db:
+            return [self.run(run_id) for run_id in db.execute(query).scalars().all()]
+
     def landed_hashes(self) -> dict[str, str]:
         """Path of each file whose ingestion was published, by the SHA-256 of its bytes."""
         query = sa.select(files.c.sha256, files.c.path).join(runs, runs.c.run_id == files.c.batch_id)
@@ -211,6 +260,29 @@ def _result(run_id: str, table: str, at: str, o: Outcome) -> dict[str, Any]:
         "sample_keys": json.dumps(list(o.sample_keys)),
         "checked_at": at,
     }
+
+
+def _edge_row(edge: Edge) -> dict[str, Any]:
+    return {
+        "output_table": edge.output.dataset,
+        "output_column": edge.output.column,
+        "input_table": edge.input.dataset,
+        "input_column": edge.input.column,
+        "element": edge.input.element,
+        "kind": edge.kind,
+        "subtype": edge.subtype,
+        "masking": edge.masking,
+    }
+
+
+def _edge(row: Mapping[str, Any]) -> Edge:
+    return Edge(
+        Node(row["output_table"], row["output_column"]),
+        Node(row["input_table"], row["input_column"], row["element"]),
+        row["kind"],
+        row["subtype"],
+        row["masking"],
+    )
 
 
 def open_control(settings: Settings) -> Control:

@@ -24,6 +24,9 @@ class Settings(BaseSettings):
     maven_url: str = Field("https://repo1.maven.org/maven2", description="Where jars come from; a mirror goes here.")
     chunk_bytes: int = Field(16 << 20, ge=1 << 10, description="Bytes of a file that one task reads at a time.")
     max_record_bytes: int = Field(64 << 20, ge=1 << 10, description="A longer line or resource goes to quarantine.")
+    openlineage: str = Field(
+        "", description="Where OpenLineage events go: a file (JSON lines) or an http(s) URL; empty: nowhere."
+    )
     as_of: str = Field("", pattern=r"^(\d{4}-\d\d-\d\d)?$", description="The run's clock as a UTC day; empty: today.")
 
     @property

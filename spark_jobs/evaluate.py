@@ -23,6 +23,9 @@ NOT_SELECTED = "not_selected"
 DELETED = "deleted"
 STATUSES = (ACCEPTED, QUARANTINED, SUPERSEDED, NOT_SELECTED, DELETED)
 
+VIEW = "the_view"
+"""The alias of a view's rows in a plan: lineage looks no further and asks the view's compiler."""
+
 _BRONZE = (
     "resource_type",
     "resource_id",
@@ -62,6 +65,15 @@ def version() -> "Column":
     )
 
 
+def narrowed(records: "DataFrame") -> "DataFrame":
+    """What a view is put on: `payload`, `record` (place and version of the source record) and `_key`."""
+    from pyspark.sql import functions as F
+
+    return records.select(
+        "payload", F.struct(version().alias("version"), *_BRONZE).alias(RECORD), F.col("resource_id").alias("_key")
+    )
+
+
 def evaluate(
     job: Job, view: "CompiledView", records: "DataFrame", lookups: "Mapping[str, DataFrame]", as_of: str
 ) -> "DataFrame":
@@ -74,10 +86,7 @@ def evaluate(
     """
     from pyspark.sql import functions as F
 
-    narrow = records.select(
-        "payload", F.struct(version().alias("version"), *_BRONZE).alias(RECORD), F.col("resource_id").alias("_key")
-    )
-    rows = view.project(narrow, keep=[RECORD], key=F.col("_key"))
+    rows = view.project(narrowed(records), keep=[RECORD], key=F.col("_key")).alias(VIEW)
     none = F.array().cast("array<string>")
     tombstone = F.col(f"{RECORD}.is_deleted")
     packed = F.struct(

@@ -12,6 +12,7 @@ from lakehouse.lock import writing
 from lakehouse.session import spark_session
 from lakehouse.settings import Settings
 from spark_jobs.job import Job
+from spark_jobs.report import command
 from spark_jobs.runner import Observer, RunResult, run_job, silent
 from spark_jobs.schedule import Failure, run_side_by_side
 
@@ -62,19 +63,22 @@ class Lake:
     ) -> tuple[list[RunResult], list[Failure]]:
         """Run these jobs, side by side where they can; see `run_job` for what each does."""
 
-        def one(job: Job) -> RunResult:
-            return run_job(
-                self.spark,
-                self.control,
-                self.settings,
-                job,
-                self.as_of,
-                full=full,
-                retry_held=retry_held,
-                observe=observe,
-            )
+        with command(self.settings, "lake run") as parent:
 
-        return run_side_by_side(jobs, one, self.settings.parallel_jobs)
+            def one(job: Job) -> RunResult:
+                return run_job(
+                    self.spark,
+                    self.control,
+                    self.settings,
+                    job,
+                    self.as_of,
+                    full=full,
+                    retry_held=retry_held,
+                    observe=observe,
+                    parent=parent,
+                )
+
+            return run_side_by_side(jobs, one, self.settings.parallel_jobs)
 
 
 @contextmanager

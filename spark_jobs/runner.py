@@ -16,6 +16,7 @@ from catalog.tables.ops import QUARANTINE
 from lakehouse import quality, quarantine, tables
 from lakehouse.control import Control, Outcome, new_id, now
 from lakehouse.errors import GateFailed
+from lakehouse.events import Parent
 from lakehouse.session import own_session
 from lakehouse.settings import Settings
 from spark_jobs.evaluate import (
@@ -29,7 +30,9 @@ from spark_jobs.evaluate import (
     withdrawn_rows,
 )
 from spark_jobs.job import RECORD, Job
+from spark_jobs.lineage import record_lineage
 from spark_jobs.plan import Plan, lookup_rows, make_plan, records_to_evaluate
+from spark_jobs.report import reported
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -103,6 +106,7 @@ def run_job(
     full: bool = False,
     retry_held: bool = False,
     observe: Observer = silent,
+    parent: Parent | None = None,
 ) -> RunResult:
     """Run one job to a published table, in a session of its own; raises GateFailed if the gate holds it back."""
     started = time.monotonic()
@@ -121,7 +125,8 @@ def run_job(
         control.finish(run_id, "unchanged", live_rows=last["live_rows"] if last else None)
         return RunResult(table.name, run_id, "unchanged", plan.mode, live_rows=last["live_rows"] if last else None)
     try:
-        result = _carry_out(session, control, settings, plan, run_id, observe)
+        with reported(control, settings, plan, run_id, parent):
+            result = _carry_out(session, control, settings, plan, run_id, observe)
     except GateFailed:
         raise  # recorded where it was found
     except BaseException as error:
@@ -160,6 +165,7 @@ def _carry_out(
     lookups = {k.argument: lookup_rows(session, k, plan.inputs[k.table.name]) for k in plan.job.lookups}
     records = records_to_evaluate(session, plan)
     evaluated = evaluate(plan.job, compile_view(plan.job.view), records, lookups, plan.as_of)
+    record_lineage(control, plan, evaluated)
     cached = evaluated = evaluated.persist(StorageLevel.MEMORY_AND_DISK)
     try:
         counted = _count(evaluated, table)

@@ -84,7 +84,9 @@ def _variable(scope: Scope, node: Variable) -> Value:
         case "resource" | "context" | "rootResource":
             return scope.root
         case "rowIndex":
-            return Value(f"CAST({scope.row_index} AS INT)", "integer")
+            # Outside of an iteration it is always 0; inside it tells which of the elements this one is.
+            path = None if scope.row_index == "0" else scope.this.path
+            return Value(f"CAST({scope.row_index} AS INT)", "integer", path=path)
     constants = scope.compilation.constants
     if node.name not in constants:
         known = ", ".join(f"%{name}" for name in [*constants, "resource", "context", "rowIndex"])

@@ -30,13 +30,17 @@ _LATE = re.compile("\x00(?:PARSE(?P<parse>[0-9]+)|SHAPE(?P<shape>[0-9]+):(?P<ite
 
 @dataclass(frozen=True)
 class Condition:
-    """The `where` of a view. `parsed` names the column that it reads: the whole record, or one with little more than
-    the elements that the `where` asks for, so that the rest of a record is parsed only if it is selected."""
+    """The `where` of a view. `paths` are the element paths that decide it, for lineage.
+
+    `parsed` names the column that it reads: the whole record, or one with little more than the elements that the
+    `where` asks for, so that the rest of a record is parsed only if it is selected.
+    """
 
     parsed: str
     payload: str
     parse_arguments: str
     sql: str
+    paths: tuple[str, ...]
     shape_problem: str
     problems: tuple[Problem, ...]
 
@@ -106,14 +110,15 @@ def _pays(narrow: Node, whole: Node) -> bool:
     return shape.size(whole) >= _WIDE and shape.size(whole) >= 3 * shape.size(narrow)
 
 
-def _condition(scope: Scope, sql: str) -> Condition:
+def _condition(scope: Scope, where: Value) -> Condition:
     compilation, parsed = scope.compilation, scope.root.sql
     fill = _filling(compilation)
     return Condition(
         parsed=parsed,
         payload=shape.quoted_numbers([compilation.root, *compilation.texts], PAYLOAD),
         parse_arguments=shape.parse_arguments(compilation.root),
-        sql=fill(sql),
+        sql=fill(where.sql),
+        paths=tuple(where.path.split(", ")) if where.path else (),
         shape_problem=shape.problem(compilation.root, parsed, PAYLOAD),
         problems=tuple(Problem(fill(problem.sql), problem.message) for problem in scope.problems),
     )
@@ -233,19 +238,21 @@ def _number_text(value: Any) -> str:
     return format(Decimal(repr(value)), "f") if isinstance(value, float) else str(value)
 
 
-def _where(scope: Scope, conditions: Any) -> str:
+def _where(scope: Scope, conditions: Any) -> Value:
     """All conditions, true only where each is true."""
     if not isinstance(conditions, list):
         fail("where", "has to be a list of objects with a path")
-    tests = []
+    tests, paths = [], []
     for index, condition in enumerate(conditions):
         where = f"where[{index}]"
         if not isinstance(condition, Mapping) or not isinstance(condition.get("path"), str):
             fail(where, "has to be an object with a path")
         path = condition["path"]
         with at_path(f"{where}.path", path):
-            tests.append(f"coalesce({truth(scope, compile_path(scope, path), 'the path', 0)}, false)")
-    return " AND ".join(tests) or "true"
+            test = compile_path(scope, path)
+            tests.append(f"coalesce({truth(scope, test, 'the path', 0)}, false)")
+        paths += [test.path] if test.path else []
+    return Value(" AND ".join(tests) or "true", "boolean", path=", ".join(dict.fromkeys(paths)) or None)
 
 
 def _unique(columns: list[ColumnPlan]) -> None:
