@@ -52,7 +52,10 @@ class Condition:
 
 @dataclass(frozen=True)
 class Program:
-    """The expressions of a view: plain columns, rows of the iterated ones, selection, problems, depths."""
+    """The expressions of a view: plain columns, rows of the iterated ones, selection, problems, depths.
+
+    `paths` is the most paths that a `repeat` follows, 0 if there is none.
+    """
 
     resource: str
     columns: tuple[ColumnPlan, ...]
@@ -65,7 +68,12 @@ class Program:
     where: Condition
     depths: tuple[str, ...]
     depth: int
-    uses_repeat: bool
+    paths: int
+
+    @property
+    def uses_repeat(self) -> bool:
+        """Whether the view goes down to a depth that the data have."""
+        return self.paths > 0
 
     def bound(self, sql: str, key: str | None, parsed: str = PARSED) -> str:
         """An expression with the key's column; None takes the resource's id, and leaves `#id` references empty."""
@@ -153,7 +161,7 @@ def _link(scope: Scope, part: Part, rows: str | None, found: tuple[Problem, ...]
         problems=tuple(Problem(fill(problem.sql), problem.message) for problem in [*found, *too_deep]),
         depths=tuple(fill(depth) for depth in scope.depths),
         depth=compilation.depth,
-        uses_repeat=bool(compilation.shapes),
+        paths=max(compilation.repeats, default=0),
     )
 
 

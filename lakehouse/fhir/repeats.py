@@ -23,6 +23,7 @@ def repeated(scope: Scope, paths: Any, where: str) -> Value:
         fail(where, "has to be a list of FHIRPath expressions in strings")
     if len(paths) > _MOST_PATHS:
         fail(where, f"has more than {_MOST_PATHS} paths")
+    scope.compilation.repeats.append(len(paths))
     walk = _Walk(scope, paths, where)
     nodes = walk.visit(scope.this, 1)
     scope.depths.append(walk.depth(scope.this, 1))

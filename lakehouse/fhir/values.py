@@ -80,7 +80,7 @@ class Problem:
 @dataclass
 class Compilation:
     """What one compilation of a view collects: names in use, reads of resources held as text, and for
-    `repeat` the depth and the common shape of its levels."""
+    `repeat` the depth, the common shape of its levels and the number of its paths."""
 
     resource: str
     root: Node
@@ -89,6 +89,7 @@ class Compilation:
     constants: dict[str, Value] = field(default_factory=dict)
     texts: list[Node] = field(default_factory=list)
     shapes: list[tuple[Node, list[Node]]] = field(default_factory=list)
+    repeats: list[int] = field(default_factory=list)
     counter: Iterator[int] = field(default_factory=lambda: count(1))
 
     def fresh(self) -> str:

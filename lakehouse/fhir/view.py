@@ -20,6 +20,8 @@ from lakehouse.fhir.values import Problem, quote
 _STREAM_DEPTH = 6
 _FIRST_DEPTH = 3
 _DEEPEST = 48
+# Ways down to the deepest level: a wide view with 32 took minutes and all memory, one with 16 half a minute.
+_MOST_WAYS = 30
 FLAGS = ("is_selected", "problems", "is_first")
 _ITERATIONS = "spark.sql.analyzer.maxIterations"
 _KEY = "`__key`"
@@ -91,17 +93,23 @@ class CompiledView:
         first = self._compiled(1)
         if not first.uses_repeat:
             return first
+        deepest = _deepest(first.paths)
         if source.isStreaming:
-            return self._compiled(_STREAM_DEPTH)
-        depth = _FIRST_DEPTH
+            return self._compiled(min(_STREAM_DEPTH, deepest))
+        depth = min(_FIRST_DEPTH, deepest)
         while True:
             program = self._compiled(depth)
             found = _depth(program, source)
             if found <= depth:
                 return self._compiled(max(found, 1))
-            if depth >= _DEEPEST:
+            if depth >= deepest:
                 return program
-            depth = min(depth * 2, _DEEPEST)
+            depth = min(depth * 2, deepest)
+
+
+def _deepest(paths: int) -> int:
+    """How deep a `repeat` of so many paths may go: its plan doubles at each level with two, and Spark gives up."""
+    return next(depth for depth in range(_DEEPEST, 0, -1) if paths**depth <= _MOST_WAYS or depth == 1)
 
 
 def compile_view(view: Mapping[str, Any]) -> CompiledView:

@@ -91,6 +91,18 @@ def test_record_deeper_than_a_view_can_go_is_a_problem_and_not_cut_off(frame, mo
     assert sorted(row["link"] for row in found if not row["problems"]) == ["1", "2"]
 
 
+def test_two_paths_that_lead_too_deep_are_a_problem_of_the_record_and_not_of_the_lake(frame) -> None:
+    """The plan doubles with each level: without an end, one such record would take all memory."""
+    deep = item("6")
+    for level in range(5, 0, -1):
+        deep = item(str(level), deep)
+    select = {"repeat": ["item", "answer.item"], "column": [column("link", "linkId")]}
+    four = item("a", answers=[("x", [item("b", item("c", item("d")))])])
+    found = compile_view(view(select)).project(frame([response(deep), response(four)])).collect()
+    assert [row["problems"] for row in found if row["problems"]] == [["repeat: nested deeper than 4 levels"]]
+    assert sorted(row["link"] for row in found if not row["problems"]) == ["a", "b", "c", "d"]
+
+
 def test_view_without_repeat_reads_nothing_when_it_is_planned(frame) -> None:
     broken = frame(["{}"]).selectExpr("raise_error('read') AS payload").selectExpr("CAST(payload AS STRING) AS payload")
     one = {"resource": "Patient", "select": [{"column": [column("id", "id")]}]}
