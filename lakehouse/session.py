@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 CATALOG = "lake"
 _LOG_CONFIG = Path(__file__).with_name("log4j2.properties")
+_opening = threading.Lock()
 
 
 _PLACE = (f"spark.sql.catalog.{CATALOG}.uri", f"spark.sql.catalog.{CATALOG}.warehouse")
@@ -105,7 +107,8 @@ def own_session(spark: "SparkSession", settings: Settings | None = None) -> "Spa
     for name, value in place.items():
         session.conf.set(name, value)
     # A catalog is made at its first use from the settings of whichever session is active: here that is this one.
-    session.sql(f"SHOW NAMESPACES IN {CATALOG}")
+    with _opening:  # the first one makes the catalog's own tables, and two at once fail
+        session.sql(f"SHOW NAMESPACES IN {CATALOG}")
     return session
 
 

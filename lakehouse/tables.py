@@ -5,6 +5,7 @@ Nothing here decides anything; the order of these steps is the runner's.
 
 import functools
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ RUN_KEY = "carelake.run-key"
 RUN_ID = "carelake.run-id"
 _PARTITION = re.compile(r"partitions\.resource_type=([^/]*)")
 _FAILED_TAG_DAYS = 7
+_creating = threading.Lock()
 
 T = TypeVar("T")
 
@@ -57,10 +59,11 @@ def exists(spark: "SparkSession", table: Table) -> bool:
 
 
 def ensure(spark: "SparkSession", table: Table) -> None:
-    """Create the table from its declaration unless it is there."""
-    if not exists(spark, table):
-        spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {CATALOG}.{table.schema_name}")
-        spark.sql(create_table(table, CATALOG))
+    """Create the table from its declaration unless it is there; jobs side by side may ask for the same one."""
+    with _creating:  # IF NOT EXISTS of the JDBC catalog looks first and inserts then: two at once fail
+        if not exists(spark, table):
+            spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {CATALOG}.{table.schema_name}")
+            spark.sql(create_table(table, CATALOG))
 
 
 def history(spark: "SparkSession", table: Table, branch: str = "main") -> Iterator[Snapshot]:

@@ -36,8 +36,10 @@ class Plan:
 
     @property
     def is_settled(self) -> bool:
-        """Whether the last run read the very same inputs: there is nothing to do."""
-        return self.since is not None and self.since["inputs"] == self.inputs and not self.retry_held
+        """Whether there is nothing to do: the last run read the very same inputs, or no record ever came."""
+        never = self.inputs[FHIR_RESOURCE.name] is None and self.base is None
+        same = self.since is not None and self.since["inputs"] == self.inputs and not self.retry_held
+        return never or same
 
     @property
     def mode(self) -> str:

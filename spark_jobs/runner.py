@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from catalog.derive.sodacl import ScanCheck, scan_checks, scan_variables, view_name
 from catalog.model import Table
 from catalog.registry import TABLES
+from catalog.tables.bronze import FHIR_RESOURCE
 from catalog.tables.ops import QUARANTINE
 from lakehouse import quality, quarantine, tables
 from lakehouse.control import Control, Outcome, new_id, now
@@ -114,8 +115,8 @@ def run_job(
     table = job.writes
     # 1. Plan. Killed here: a record of a run that did nothing.
     observe(table.name, "plan")
-    tables.ensure(session, table)
-    tables.ensure(session, QUARANTINE)
+    for needed in (FHIR_RESOURCE, QUARANTINE, *(lookup.table for lookup in job.lookups), table):
+        tables.ensure(session, needed)
     recover(session, control, table)
     last = control.last(table.name, "published", "unchanged")
     plan = make_plan(session, job, last, as_of, full=full, retry_held=retry_held)
