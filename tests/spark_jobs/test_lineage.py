@@ -61,7 +61,7 @@ def test_every_column_has_upstream_columns_or_is_marked_a_constant(lake: "Lake",
     assert {"run_id", "is_deleted"} <= {name for name, found in kinds.items() if CONSTANT in found}
     named = {edge.input.element for edge in edges if edge.input.element}
     program = compile_program(job.view, 1)
-    known = {p for c in program.columns for p in (c.element_path or "").split(", ")} | {*program.where_paths}
+    known = {p for c in program.columns for p in (c.element_path or "").split(", ")} | {*program.where.paths}
     assert named <= known | {f"{program.resource}.id", f"{program.resource}.resourceType"}
 
 

@@ -56,7 +56,7 @@ def test_columns_know_the_elements_that_they_come_from() -> None:
         "at": "Observation.issued",
         "source": None,
         "is_known": "Observation.subject, Observation.encounter",
-        "at_row": None,
+        "at_row": "Observation.component",
     }
     assert [column.fhir_type for column in view.columns][:4] == ["string", "decimal", "code", "Coding"]
 
