@@ -39,6 +39,8 @@ class Snapshot:
     @property
     def resource_types(self) -> frozenset[str] | None:
         """For bronze: the FHIR types that the commit brought; None where its summary does not say."""
+        if self.summary.get("total-records") == "0":  # the root that the first branch made
+            return frozenset()
         found = frozenset(m.group(1) for key in self.summary if (m := _PARTITION.match(key)))
         return found or None
 

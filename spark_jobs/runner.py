@@ -123,8 +123,9 @@ def run_job(
     run_id = new_id()
     _record_plan(control, plan, run_id)
     if plan.is_settled:
-        control.finish(run_id, "unchanged", live_rows=last["live_rows"] if last else None)
-        return RunResult(table.name, run_id, "unchanged", plan.mode, live_rows=last["live_rows"] if last else None)
+        live_rows = last["live_rows"] if last else 0
+        control.finish(run_id, "unchanged", live_rows=live_rows)
+        return RunResult(table.name, run_id, "unchanged", plan.mode, live_rows=live_rows)
     try:
         with reported(control, settings, plan, run_id, parent):
             result = _carry_out(session, control, settings, plan, run_id, observe)
