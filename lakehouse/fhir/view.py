@@ -58,7 +58,8 @@ class CompiledView:
         first. A record that is not selected, or has problems, is one row with null view columns.
         `key` is what getResourceKey() yields, by default the `id` in the payload; `#id` references are taken for
         records of their own with the key `<resource type>/<key>#id`. A view with `repeat` on a batch reads the
-        records once more, to measure how deep they go; on a stream, deeper than 6 levels is a problem.
+        records once more, to measure how deep they go; on a stream, deeper than 6 levels is a problem, and anywhere
+        deeper than 48, or 4 with two paths.
         Raises ViewError when a column to keep has the name of a column of the output.
         """
         taken = {column.name.casefold() for column in self.columns} | set(FLAGS)
@@ -163,9 +164,8 @@ def _parse(program: Program, source: DataFrame, keep: tuple[str, ...], key: str 
     judged = _judged(program, source.select(*names, parse.alias("__w")), names, key)
     selected = "`__agrees` AND `__shape` IS NULL AND size(`__where_problems`) = 0 AND `__where`"
     wide = f"from_json(CASE WHEN {selected} THEN {program.payload} END, {program.parse_arguments})"
-    parsed = judged.select("*", F.expr(wide).alias("__r"))
     shape = f"CASE WHEN {selected} THEN {program.shape_problem} ELSE `__shape` END"
-    return parsed.select(*(F.col(name) for name in parsed.columns if name != "__shape"), F.expr(shape).alias("__shape"))
+    return judged.withColumn("__r", F.expr(wide)).withColumn("__shape", F.expr(shape))
 
 
 def _judged(program: Program, parsed: DataFrame, names: list[Column], key: str | None) -> DataFrame:

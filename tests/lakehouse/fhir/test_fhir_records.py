@@ -82,7 +82,7 @@ def test_resources_of_other_types_are_not_judged_by_this_ones_shape(projected) -
     assert [(row["is_selected"], row["problems"], row["id"]) for row in found] == [(False, [], None)] * 3
 
 
-def test_a_wide_view_judges_no_more_than_its_where_asks_of_records_that_it_leaves_out(projected) -> None:
+def test_a_wide_view_judges_no_more_than_its_where_asks_of_records_that_it_leaves_out(frame, projected) -> None:
     names = ("family", "text", "use", "period.start", "period.end", "id")
     columns = [
         {"path": f"{element}[{at}].{name}"} for at in range(2) for element in ("name", "contact.name") for name in names
@@ -101,6 +101,8 @@ def test_a_wide_view_judges_no_more_than_its_where_asks_of_records_that_it_leave
         (True, ["element active: expected true or false"]),
         (True, ["element gender: expected a string"]),
     ]
+    records = frame([wrong]).selectExpr("payload", "7 AS `odd.name`")
+    assert [row["odd.name"] for row in compile_view(view).project(records, keep=["odd.name"]).collect()] == [7]
 
 
 def test_where_and_empty_iterations_leave_one_row_that_is_not_selected(projected) -> None:
