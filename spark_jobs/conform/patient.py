@@ -4,33 +4,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from catalog.tables.silver import PATIENT
+from spark_jobs.conform.naming import identifiers, name_part
 from spark_jobs.conform.parts import finish, latest, precision, reference_text
 from spark_jobs.job import conforms
-
-_IDENTIFIER = "struct<system:string,value:string>"
-
-
-def _identifiers(rows: DataFrame) -> Column:
-    named = F.zip_with(
-        rows["identifier_systems"],
-        rows["identifier_values"],
-        lambda system, value: F.struct(system.alias("system"), value.alias("value")),
-    )
-    bare = F.transform(
-        rows["bare_identifiers"], lambda v: F.struct(F.lit(None).cast("string").alias("system"), v.alias("value"))
-    )
-    none = F.array().cast(f"array<{_IDENTIFIER}>")
-    return F.when(rows["patient_id"].isNotNull(), F.concat(F.coalesce(named, none), F.coalesce(bare, none)))
-
-
-def _name(rows: DataFrame, part: str) -> Column:
-    """A part of one name: the official one, else the usual one, else the first; never mixed from several."""
-    choice = F.lit(None).cast(rows.schema[f"first_{part}"].dataType)
-    for kind in ("first", "usual", "official"):
-        given = F.coalesce(F.size(f"{kind}_given") > 0, F.lit(False))
-        there = rows[f"{kind}_family"].isNotNull() | given | rows[f"{kind}_text"].isNotNull()
-        choice = F.when(there, rows[f"{kind}_{part}"]).otherwise(choice)
-    return choice
 
 
 def _category(codes: Column, text: Column, several: str) -> Column:
@@ -43,10 +19,10 @@ def patient(rows: DataFrame) -> DataFrame:
     """One row a patient record."""
     death_known = rows["deceased_at"].isNotNull()
     columns = {
-        "identifiers": _identifiers(rows),
-        "family_name": _name(rows, "family"),
-        "given_names": _name(rows, "given"),
-        "name_text": _name(rows, "text"),
+        "identifiers": identifiers(rows, "patient_id"),
+        "family_name": name_part(rows, "family"),
+        "given_names": name_part(rows, "given"),
+        "name_text": name_part(rows, "text"),
         "birth_precision": precision(rows["birth_text"]),
         "sex_code": rows["individual_sex"],
         "race": _category(rows["race_codes"], rows["race_text"], "Two or more races"),
