@@ -65,6 +65,13 @@ def version() -> "Column":
     )
 
 
+def misshapen(records: "DataFrame") -> "DataFrame":
+    """The bronze rows of which landing can't say that they have FHIR's shape. Reads no payload."""
+    from pyspark.sql import functions as F
+
+    return records.where(~F.col("is_deleted") & ~F.coalesce("has_fhir_shape", F.lit(False))).select("resource_id")
+
+
 def narrowed(records: "DataFrame") -> "DataFrame":
     """What a view is put on: `payload`, `record` (place and version of the source record) and `_key`."""
     from pyspark.sql import functions as F
@@ -75,18 +82,25 @@ def narrowed(records: "DataFrame") -> "DataFrame":
 
 
 def evaluate(
-    job: Job, view: "CompiledView", records: "DataFrame", lookups: "Mapping[str, DataFrame]", as_of: str
+    job: Job,
+    view: "CompiledView",
+    records: "DataFrame",
+    lookups: "Mapping[str, DataFrame]",
+    as_of: str,
+    *,
+    is_shaped: bool = False,
 ) -> "DataFrame":
     """Rows of the job's table from rows of bronze.fhir_resource, each record judged by itself.
 
     Columns: the table's own ones, then `record`: the source record's place and version, `status` (one of STATUSES),
     `reasons` (array<string>, why it is quarantined), `warnings` (array<string>, names of the warn rules that the row
     breaks) and `is_first` (true on one row of each record: counting those counts records). Every record comes out at
-    least once. `judge` then settles what several versions or rows of a record decide together.
+    least once. `judge` then settles what several versions or rows of a record decide together. `is_shaped` says that
+    no record is `misshapen`.
     """
     from pyspark.sql import functions as F
 
-    rows = view.project(narrowed(records), keep=[RECORD], key=F.col("_key")).alias(VIEW)
+    rows = view.project(narrowed(records), keep=[RECORD], key=F.col("_key"), is_shaped=is_shaped).alias(VIEW)
     none = F.array().cast("array<string>")
     tombstone = F.col(f"{RECORD}.is_deleted")
     packed = F.struct(

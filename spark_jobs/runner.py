@@ -27,6 +27,7 @@ from spark_jobs.evaluate import (
     contested,
     evaluate,
     judge,
+    misshapen,
     quarantine_rows,
     withdrawn_rows,
 )
@@ -166,7 +167,8 @@ def _carry_out(
     observe(table.name, "compute")
     lookups = {k.argument: lookup_rows(session, k, plan.inputs[k.table.name]) for k in plan.job.lookups}
     records = records_to_evaluate(session, plan)
-    evaluated = evaluate(plan.job, compile_view(plan.job.view), records, lookups, plan.as_of)
+    is_shaped = misshapen(records).isEmpty()
+    evaluated = evaluate(plan.job, compile_view(plan.job.view), records, lookups, plan.as_of, is_shaped=is_shaped)
     record_lineage(control, plan, evaluated)
     cached = evaluated = evaluated.persist(StorageLevel.MEMORY_AND_DISK)
     try:

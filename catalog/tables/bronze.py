@@ -57,6 +57,14 @@ FHIR_RESOURCE = Table(
         Column("batch_id", Text, doc="The ingestion that landed it; sorts by time.", tag=OPERATIONAL),
         Column("arrived_at", Timestamp, doc="When that ingestion began, UTC.", tag=OPERATIONAL),
         Column("arrived_on", Date, doc="Day of `arrived_at`, UTC.", tag=OPERATIONAL),
+        Column(
+            "has_fhir_shape",
+            Boolean,
+            doc="True where each element of the payload is of the JSON type that FHIR R4 gives it, so that views need "
+            "not look again; null where nobody looked, and for a tombstone.",
+            null=True,
+            tag=OPERATIONAL,
+        ),
     ),
     key=("batch_id", "source_file", "byte_offset", "resource_type", "resource_id"),
     partition=(identity("resource_type"), identity("arrived_on")),

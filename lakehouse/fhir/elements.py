@@ -100,6 +100,18 @@ def table(type_name: str) -> TypeTable:
     return TypeTable(elements, choices)
 
 
+def all_elements(type_name: str) -> list[Element]:
+    """Every JSON element of a type that R4 knows, each type of a choice as one of its own; KeyError if unknown."""
+    found = table(type_name)
+    return [*found.elements.values(), *(one for group in found.choices.values() for one in group.values())]
+
+
+@cache
+def is_element(type_name: str, json: str) -> bool:
+    """Whether R4 knows an element of a type by its JSON name."""
+    return any(element.json == json for element in all_elements(type_name))
+
+
 def _refined(json: str, type_name: str, group: str | None) -> str:
     """The primitive that a choice's JSON name ends in: the table says `str` where FHIR says code or uri."""
     if group:

@@ -80,8 +80,11 @@ class Program:
         return bind(sql, self.resource, key or f"{parsed}.`id`", key is not None)
 
 
-def compile_program(view: Mapping[str, Any], depth: int) -> Program:
-    """Compiles a view whose `repeat` goes down to a depth; ViewError for an invalid view."""
+def compile_program(view: Mapping[str, Any], depth: int, is_shaped: bool = False) -> Program:
+    """Compiles a view whose `repeat` goes down to a depth; ViewError for an invalid view.
+
+    `is_shaped` is for records of which it is known that they have the shape of FHIR R4.
+    """
     scope = _scope(view, view, PARSED, depth)
     part = compile_selects(scope, view.get("select"), "select", 0)
     if not part.columns:
@@ -99,7 +102,7 @@ def compile_program(view: Mapping[str, Any], depth: int) -> Program:
     if not (conditions and _pays(narrow.compilation.root, scope.compilation.root)):
         narrow = replace(scope, problems=[])
         where = _where(narrow, conditions)
-    return _link(scope, part, rows, problems, _condition(narrow, where))
+    return _link(scope, part, rows, problems, _condition(narrow, where, is_shaped), is_shaped)
 
 
 def _scope(view: Mapping[str, Any], read: Any, parsed: str, depth: int) -> Scope:
@@ -118,7 +121,7 @@ def _pays(narrow: Node, whole: Node) -> bool:
     return shape.size(whole) >= _WIDE and shape.size(whole) >= 3 * shape.size(narrow)
 
 
-def _condition(scope: Scope, where: Value) -> Condition:
+def _condition(scope: Scope, where: Value, is_shaped: bool) -> Condition:
     compilation, parsed = scope.compilation, scope.root.sql
     fill = _filling(compilation)
     return Condition(
@@ -127,7 +130,7 @@ def _condition(scope: Scope, where: Value) -> Condition:
         parse_arguments=shape.parse_arguments(compilation.root),
         sql=fill(where.sql),
         paths=tuple(where.path.split(", ")) if where.path else (),
-        shape_problem=shape.problem(compilation.root, parsed, PAYLOAD),
+        shape_problem=shape.problem(compilation.root, parsed, PAYLOAD, is_shaped=is_shaped),
         problems=tuple(Problem(fill(problem.sql), problem.message) for problem in scope.problems),
     )
 
@@ -143,7 +146,9 @@ def _filling(compilation: Compilation) -> Callable[[str], str]:
     return lambda sql: _LATE.sub(late, sql)
 
 
-def _link(scope: Scope, part: Part, rows: str | None, found: tuple[Problem, ...], where: Condition) -> Program:
+def _link(
+    scope: Scope, part: Part, rows: str | None, found: tuple[Problem, ...], where: Condition, is_shaped: bool
+) -> Program:
     compilation = scope.compilation
     fill = _filling(compilation)
     message = f"repeat: nested deeper than {compilation.depth} levels"
@@ -157,7 +162,7 @@ def _link(scope: Scope, part: Part, rows: str | None, found: tuple[Problem, ...]
         plain={f"__e{position}": fill(sql) for position, sql in part.plain.items()},
         rows=None if rows is None else fill(rows),
         where=where,
-        shape_problem=shape.problem(root, PARSED, PAYLOAD),
+        shape_problem=shape.problem(root, PARSED, PAYLOAD, is_shaped=is_shaped),
         problems=tuple(Problem(fill(problem.sql), problem.message) for problem in [*found, *too_deep]),
         depths=tuple(fill(depth) for depth in scope.depths),
         depth=compilation.depth,

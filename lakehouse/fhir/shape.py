@@ -26,6 +26,7 @@ _OPTIONS = {
     "allowNonNumericNumbers": "false",
 }
 _MOST_LOCATED = 150
+_MISSHAPEN = "an element does not have the shape that FHIR gives it"
 # What the text of an object, a list, a number, true and false begins with and looks like.
 _FIRSTS = ", ".join(str(ord(first)) for first in "{[-0123456789tf")
 _NO_STRING = r"^(?:[{\[]|true$|false$|-?[0-9]+(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?$)"
@@ -61,15 +62,24 @@ def _sql_type(node: Node) -> str:
     return f"ARRAY<{one}>" if node.is_list else one
 
 
-def problem(root: Node, parsed: str, payload: str) -> str:
-    """SQL for the first problem with the shape of a record: a sentence, or null when there is none."""
+def problem(root: Node, parsed: str, payload: str, *, is_shaped: bool) -> str:
+    """SQL for the first problem with the shape of a record: a sentence, or null when there is none.
+
+    `is_shaped`: all records are known to have the shape of FHIR R4, and only what R4 does not know is looked at.
+    """
+    mistaken = " ".join(each.branch for each in _suspicions(root, parsed, payload, is_shaped))
+    if is_shaped:
+        return (
+            f"CASE WHEN {payload} IS NULL THEN 'the record is null' "
+            f"WHEN {parsed}.`{CORRUPT}` IS NOT NULL THEN {quote(_MISSHAPEN)} {mistaken} END"
+        )
     return (
         f"CASE WHEN {payload} IS NULL THEN 'the record is null' "
         # Spark reads the first object of a list as the record.
         f"WHEN NOT startswith({payload}, '{{') AND {payload} NOT RLIKE '^[ \\\\t\\\\r\\\\n]*[{{]' "
         f"THEN 'not valid JSON: a record is one object' "
         f"WHEN {parsed}.`{CORRUPT}` IS NOT NULL THEN {_locate(root, payload)} "
-        f"{' '.join(suspicion.branch for suspicion in _suspicions(root, parsed, payload))} END"
+        f"{mistaken} END"
     )
 
 
@@ -86,7 +96,7 @@ def _locate(root: Node, payload: str) -> str:
             test = f"from_json(p, {parse_arguments(single)}).`{CORRUPT}` IS NOT NULL"
             message = f"element {'.'.join(path)}: expected {_expected(leaf)}"
             tests.append(f"CASE WHEN {test} THEN {quote(message)} END")
-    tests.append("'an element does not have the shape that FHIR gives it'")
+    tests.append(quote(_MISSHAPEN))
     return f"transform(array({payload}), p -> coalesce({', '.join(tests)}))[0]"
 
 
@@ -120,7 +130,9 @@ class _Suspicion:
         return f"WHEN {self.condition} THEN transform(array(1), p -> CASE {told} END)[0]"
 
 
-def _suspicions(node: Node, sql: str, payload: str, path: str = "", depth: int = 0) -> list[_Suspicion]:
+def _suspicions(
+    node: Node, sql: str, payload: str, is_shaped: bool, path: str = "", depth: int = 0
+) -> list[_Suspicion]:
     """What can be mistaken below a node; a list is gone through once for all that its items hold."""
     found = []
     for name, child in node.children.items():
@@ -128,10 +140,11 @@ def _suspicions(node: Node, sql: str, payload: str, path: str = "", depth: int =
             continue
         item = f"`__m{depth}`" if child.is_list else f"{sql}.`{name}`"
         if child.type in elements.KINDS:
-            test = _mistaken(child, item, payload)
+            is_told = is_shaped and not child.as_text and elements.is_element(node.type, name)
+            test = "" if is_told else _mistaken(child, item, payload)
             below = [_Suspicion(test, [(test, f"element {path}{name}: expected {_expected(child)}")])] if test else []
         else:
-            below = _suspicions(child, item, payload, f"{path}{name}.", depth + 1)
+            below = _suspicions(child, item, payload, is_shaped, f"{path}{name}.", depth + 1)
         if below and child.is_list:
             head = f"exists({sql}.`{name}`, {item} ->"
             single = [(f"{head} {test})", message) for each in below for test, message in each.single]

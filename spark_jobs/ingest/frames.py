@@ -43,6 +43,7 @@ _RECORD_FIELDS = (
     ("line", pa.int64()),
     ("byte_offset", pa.int64()),
     ("entry", pa.int32()),
+    ("has_fhir_shape", pa.bool_()),
 )
 _REJECTION_FIELDS = (
     ("reason_code", pa.string()),

@@ -53,6 +53,7 @@ class Record(msgspec.Struct, gc=False):
 
     `payload` holds the resource's bytes as written, valid UTF-8; it is None for a deletion. `line` counts from 1, and
     `byte_offset` is where the line or Bundle entry begins in the decompressed file. `last_updated` is UTC.
+    `has_fhir_shape` is None for a deletion.
     """
 
     resource_type: str
@@ -66,6 +67,7 @@ class Record(msgspec.Struct, gc=False):
     version_id: str | None = None
     last_updated: datetime | None = None
     is_deleted: bool = False
+    has_fhir_shape: bool | None = None
 
 
 class Rejection(msgspec.Struct, gc=False):

@@ -24,6 +24,7 @@ from spark_jobs.ingest.heads import (
 )
 from spark_jobs.ingest.model import Item, Record, Rejection, Split
 from spark_jobs.ingest.resource_types import R4_TYPES
+from spark_jobs.ingest.shapes import has_fhir_shape
 
 MAX_BUNDLE_DEPTH = 3
 _ID = re.compile(r"[^\s/#?|\x00-\x1f\x7f]+")
@@ -119,6 +120,7 @@ def _resource_items(
         None,
         meta.versionId or None,
         instant(meta.lastUpdated) if meta.lastUpdated else None,
+        has_fhir_shape=has_fhir_shape(resource_type, text),
     )
     if response:  # a history or searchset entry may say what the resource itself does not
         record.version_id = record.version_id or _version_of(response)
@@ -162,6 +164,7 @@ def _contained(raw: msgspec.Raw, container: Record) -> Iterator[Record]:
             container_id=container_id,
             payload=payload,
             payload_sha256=hashlib.sha256(payload).hexdigest(),
+            has_fhir_shape=has_fhir_shape(head.resourceType, payload),
         )
 
 
