@@ -51,7 +51,7 @@ def _list_files(context: Context, paths: tuple[str, ...]) -> None:
     files = look_at(discover(list(paths)), context.settings, 2, lambda done, total: None)
     new, old = new_and_old(open_control(context.settings), files)
     rows = [[f.name, bytes_(f.size), f.layout.value, f.compression.value, "would land"] for f in new]
-    rows += [[f.name, bytes_(f.size), f.layout.value, f.compression.value, "landed before"] for f in old]
+    rows += [[f.name, bytes_(f.size), f.layout.value, f.compression.value, "same bytes"] for f in old]
     table("", ["file", "size", "layout", "compression", ""], rows, right=["size"])
 
 
@@ -81,7 +81,7 @@ def bars() -> Iterator[Callable[[str, int, int], None]]:
 def _show_landing(landing: "Landing", took: float) -> None:
     counts = landing.counts
     if landing.skipped:
-        click.echo(f"Skipped {len(landing.skipped)} files that were landed before.")
+        click.echo(f"Skipped {len(landing.skipped):,} files: the same bytes landed before, or stand here twice.")
     if landing.batch_id is None:
         click.echo("There is nothing new to land.")
         return
