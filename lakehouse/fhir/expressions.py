@@ -17,6 +17,7 @@ from lakehouse.fhir.parser import (
     PathError,
     This,
     Variable,
+    operands,
     parse,
 )
 from lakehouse.fhir.values import DECIMAL, Scope, Value, pick, quote
@@ -112,13 +113,24 @@ def _negate(scope: Scope, node: Negation) -> Value:
     return compare.arithmetic(scope, "-", zero, evaluate(scope, node.operand), node.position)
 
 
+def _logic(scope: Scope, node: Binary) -> Value:
+    """A chain of `and` or of `or` without brackets in it: Spark balances it, so that it may be long."""
+    sides = [(evaluate(scope, operand), position) for operand, position in operands(node)]
+    tests = [truth(scope, side, f"operand of {node.operator}", position) for side, position in sides]
+    path = _paths(*(side for side, _ in sides))
+    return Value(f"({f' {node.operator.upper()} '.join(tests)})", "boolean", path=path)
+
+
+def _paths(*sides: Value) -> str | None:
+    return ", ".join(dict.fromkeys(side.path for side in sides if side.path)) or None
+
+
 def _binary(scope: Scope, node: Binary) -> Value:
+    if node.operator in ("and", "or"):
+        return _logic(scope, node)
     left, right = evaluate(scope, node.left), evaluate(scope, node.right)
     operator, position = node.operator, node.position
     match operator:
-        case "and" | "or":
-            sides = [truth(scope, side, f"operand of {operator}", position) for side in (left, right)]
-            found = Value(f"({sides[0]} {operator.upper()} {sides[1]})", "boolean")
         case "=":
             found = Value(compare.equals(scope, left, right, position), "boolean")
         case "!=":
@@ -127,8 +139,7 @@ def _binary(scope: Scope, node: Binary) -> Value:
             found = Value(compare.compare(scope, operator, left, right, position), "boolean")
         case _:
             found = compare.arithmetic(scope, operator, left, right, position)
-    paths = [side.path for side in (left, right) if side.path]
-    return replace(found, path=", ".join(dict.fromkeys(paths)) or None)
+    return replace(found, path=_paths(left, right))
 
 
 def truth(scope: Scope, value: Value, what: str, position: int) -> str:

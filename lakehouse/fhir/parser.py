@@ -127,8 +127,8 @@ _STRENGTH = {
     "or": 1, "and": 2, "=": 4, "!=": 4, "<": 5, "<=": 5, ">": 5, ">=": 5, "+": 7, "-": 7, "*": 8, "/": 8,
 }  # fmt: skip
 _REFUSED = {"|", "&", "~", "!~", "implies", "xor", "in", "contains", "div", "mod", "is", "as"}
-_POSTFIX = 10
-_DEEPEST = 200
+_DEEPEST_BRACKETS = 200
+_DEEPEST = 50  # steps and operators on one another; from twice as many on, Spark's stack overflows
 
 
 def tokenize(text: str) -> list[Token]:
@@ -163,7 +163,40 @@ def unescape(text: str, position: int) -> str:
 
 def parse(text: str) -> Node:
     """The syntax tree of one expression; PathError with the position of what is wrong."""
-    return _Parser(tokenize(text)).whole()
+    node = _Parser(tokenize(text)).whole()
+    _check_depth(node)
+    return node
+
+
+def operands(node: Binary) -> list[tuple[Node, int]]:
+    """All operands of a chain of one operator, first to last, each with the position of its operator."""
+    found: list[tuple[Node, int]] = []
+    while isinstance(node.left, Binary) and node.left.operator == node.operator:
+        found.append((node.right, node.position))
+        node = node.left
+    return [(node.left, node.position), (node.right, node.position), *reversed(found)]
+
+
+def _check_depth(root: Node) -> None:
+    """Refuse a tree that is too deep. A chain of `and` or of `or` is one level, however long: lists of codes are."""
+    open_nodes: list[tuple[Node, int]] = [(root, 1)]
+    while open_nodes:
+        node, depth = open_nodes.pop()
+        if depth > _DEEPEST:
+            raise PathError(f"more than {_DEEPEST} steps and operators on one another", node.position)
+        match node:
+            case Binary(operator="and" | "or"):
+                open_nodes += [(operand, depth + 1) for operand, _ in operands(node)]
+            case Binary():
+                open_nodes += [(node.left, depth + 1), (node.right, depth + 1)]
+            case Negation():
+                open_nodes.append((node.operand, depth + 1))
+            case Index():
+                open_nodes += [(node.base, depth + 1), (node.index, depth + 1)]
+            case Call():
+                open_nodes += [(part, depth + 1) for part in (node.base, *node.arguments)]
+            case Member():
+                open_nodes.append((node.base, depth + 1))
 
 
 class _Parser:
@@ -200,8 +233,8 @@ class _Parser:
 
     def expression(self, strength: int) -> Node:
         self.depth += 1
-        if self.depth > _DEEPEST:
-            raise PathError(f"nested deeper than {_DEEPEST} levels", self.here.position)
+        if self.depth > _DEEPEST_BRACKETS:
+            raise PathError(f"nested deeper than {_DEEPEST_BRACKETS} levels", self.here.position)
         left = self.postfix(self.prefix())
         while self.here.kind in ("operator", "name"):
             token = self.here
@@ -245,7 +278,11 @@ class _Parser:
                 self.expect("}")
                 return Literal("empty", "", token.position)
             case "operator", ("-" | "+"):
+                self.depth += 1
+                if self.depth > _DEEPEST_BRACKETS:
+                    raise PathError(f"nested deeper than {_DEEPEST_BRACKETS} levels", token.position)
                 operand = self.postfix(self.prefix())
+                self.depth -= 1
                 return Negation(operand, token.position) if token.text == "-" else operand
         self.at -= 1
         if token.kind == "special":

@@ -19,6 +19,7 @@ from lakehouse.fhir.values import NO_FIELDS, Scope, Value, as_array
 
 _KEYS = {"column", "select", "unionAll", "forEach", "forEachOrNull", "repeat"}
 _IGNORED = {"id", "extension", "modifierExtension"}
+_DEEPEST = 12  # at 18 nested iterations Spark's stack overflows
 
 
 @dataclass
@@ -55,6 +56,8 @@ def compile_select(scope: Scope, select: Any, where: str, first: int) -> Part:
     """One select with all that is nested in it."""
     if not isinstance(select, Mapping):
         fail(where, "has to be an object")
+    if where.count("[") > _DEEPEST:
+        fail(where.split("[")[0], f"is nested deeper than {_DEEPEST} levels")
     for key in select:
         if key not in _KEYS | _IGNORED:
             fail(f"{where}.{key}", f"is not part of a select (there are {', '.join(sorted(_KEYS))})")

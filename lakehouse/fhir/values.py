@@ -169,5 +169,5 @@ def exists(value: Value) -> str:
 
 
 def quote(text: str) -> str:
-    """A SQL string literal."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    """A SQL string literal; `${` is escaped, for Spark puts settings and environment variables in its place."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("${", "$\\u007b") + "'"

@@ -62,9 +62,22 @@ def _plain(value: Any) -> Any:
         return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, list):
         return [_plain(item) for item in value]
+    if isinstance(value, pa.MonthDayNano):
+        return _interval(value)
     if isinstance(value, tuple):  # Arrow gives a map as a list of (key, value)
         return {"key": _plain(value[0]), "value": _plain(value[1])}
     return value
+
+
+def _interval(value: pa.MonthDayNano) -> str:
+    """As Trino writes it, such as `2 03:00:00.000` or, of months, `1-6`; with both, one after the other."""
+    months, days, nanoseconds = value
+    years = f"{'-' if months < 0 else ''}{abs(months) // 12}-{abs(months) % 12}"
+    milliseconds = days * 86_400_000 + round(nanoseconds / 1_000_000)
+    seconds, rest = divmod(abs(milliseconds), 1000)
+    clock = f"{seconds // 3600 % 24:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{rest:03}"
+    time = f"{'-' if milliseconds < 0 else ''}{seconds // 86_400} {clock}"
+    return " ".join([years] * bool(months) + [time] * (bool(milliseconds) or not months))
 
 
 def _instant(value: datetime) -> str:

@@ -51,7 +51,7 @@ def _list_files(context: Context, paths: tuple[str, ...]) -> None:
     files = look_at(discover(list(paths)), context.settings, 2, lambda done, total: None)
     new, old = new_and_old(open_control(context.settings), files)
     rows = [[f.name, bytes_(f.size), f.layout.value, f.compression.value, "would land"] for f in new]
-    rows += [[f.name, bytes_(f.size), f.layout.value, f.compression.value, "landed before"] for f in old]
+    rows += [[f.name, bytes_(f.size), f.layout.value, f.compression.value, "same bytes"] for f in old]
     table("", ["file", "size", "layout", "compression", ""], rows, right=["size"])
 
 
@@ -81,7 +81,7 @@ def bars() -> Iterator[Callable[[str, int, int], None]]:
 def _show_landing(landing: "Landing", took: float) -> None:
     counts = landing.counts
     if landing.skipped:
-        click.echo(f"Skipped {len(landing.skipped)} files that were landed before.")
+        click.echo(f"Skipped {len(landing.skipped):,} files: the same bytes landed before, or stand here twice.")
     if landing.batch_id is None:
         click.echo("There is nothing new to land.")
         return
@@ -253,14 +253,35 @@ def view(context: Context, view: Path, path: str, form: Any, limit: int) -> None
         raise InputError(f"{view} can't be read ({error.strerror}).") from error
     except ValueError as error:
         raise ViewError(f"{view} is not JSON: {error}.") from error
-    compile_view(definition)  # a mistake is told before Spark starts
+    compiled = compile_view(definition)  # a mistake is told before Spark starts
     settings = context.settings
     files = list(inspect_all(discover([path]), settings.chunk_bytes, 2))
     with spark_session(settings) as spark:
-        rows = landed(spark, plan(files, settings.chunk_bytes), "view", datetime.now(UTC), settings, Tally.start(spark))
+        tally = Tally.start(spark)
+        rows = landed(spark, plan(files, settings.chunk_bytes), "view", datetime.now(UTC), settings, tally)
         result = run_view(spark, definition, rows.where("payload is not null").select("payload")).limit(limit)
-        found = [row.asDict(recursive=True) for row in result.collect()]
+        with _problem_told(compiled.name):
+            found = [row.asDict(recursive=True) for row in result.collect()]
         render(pa.Table.from_pylist(found, to_arrow_schema(result.schema)), form, sys.stdout)
+    if left_out := tally.total.rejected:
+        told = f"{left_out:,} records of the input can't be read and are left out; `lake ingest fhir` says why."
+        click.secho(told, fg="yellow", err=True)
+
+
+@contextmanager
+def _problem_told(view_name: str) -> Iterator[None]:
+    """What makes a record unusable for a view is raised inside Spark: its sentence stands in the stack's text."""
+    import re
+
+    from lakehouse.errors import ViewError
+
+    try:
+        yield
+    except Exception as error:
+        said = re.search(rf"\bview {re.escape(view_name)}: .*", str(error))
+        if said is None:
+            raise
+        raise ViewError(f"A record does not fit the {said.group().strip()}.") from error
 
 
 COMMANDS: tuple[click.Command, ...] = (ingest, run, replay, evolve, view)

@@ -118,6 +118,14 @@ def test_wrong_select_is_refused(select: dict[str, Any], message: str) -> None:
     assert message in str(error.value)
 
 
+def test_selects_that_are_nested_too_deeply_are_refused() -> None:
+    select: dict[str, Any] = {"column": [column("id")]}
+    for _ in range(20):
+        select = {"forEach": "$this", "select": [select]}
+    with pytest.raises(ViewError, match="select: is nested deeper than 12 levels"):
+        compile_view({"resource": "Patient", "select": [select]})
+
+
 @pytest.mark.parametrize(
     ("second", "message"),
     [

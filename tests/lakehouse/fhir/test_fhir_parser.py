@@ -84,6 +84,9 @@ def test_literals_keep_what_was_written(text: str, type_name: str, content: str)
         ("$total", 0, "$total is not supported"),
         ("a ? b", 2, "'?' is not FHIRPath"),
         ("(" * 300 + "a", 200, "nested deeper than 200 levels"),
+        ("-" * 3000 + "1", 199, "nested deeper than 200 levels"),
+        ("a" + ".not()" * 3000, 17696, "more than 50 steps and operators on one another"),
+        (" + ".join("1" * 3000), 11800, "more than 50 steps and operators on one another"),
     ],
 )
 def test_error_points_at_the_character(text: str, position: int, message: str) -> None:

@@ -81,6 +81,18 @@ def test_logic_has_three_values(answers) -> None:
     }  # fmt: skip
 
 
+def test_list_of_codes_may_be_long(answers) -> None:
+    codes = " or ".join(f"gender = '{code}'" for code in [*range(1500), "female"])
+    assert answers({"resourceType": "Patient", "gender": "female"}, [codes]) == {codes: True}
+
+
+def test_text_of_a_view_is_never_taken_for_a_setting(answers) -> None:
+    secret = "${env:PATH} ${spark.app.name} $${x}"
+    constants = [{"name": "secret", "valueString": secret}]
+    found = answers({"resourceType": "Patient"}, [f"'{secret}'", "%secret"], constant=constants)
+    assert set(found.values()) == {secret}
+
+
 def test_equality_compares_collections_item_by_item(answers) -> None:
     true = ["name.given = name.given", "1 = 1.0", "name.use.first() = 'official'", "gender != 'male'", "1.0 = 1.00"]
     false = ["name.given = 'Ann'", "name.given = name.use", "name.given != name.given", "1 = 1.01"]

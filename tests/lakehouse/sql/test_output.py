@@ -52,6 +52,13 @@ def test_json_number_has_all_digits_of_a_decimal() -> None:
     assert "1234567890123456789012345678.90" in text_of(table, "json")
 
 
+def test_intervals_are_written_as_in_trino() -> None:
+    intervals = [(0, 2, 10_800_000_000_000), (0, -1, -1_500_000_000), (18, 0, 0), (-1, 0, 0), (0, 0, 0), (1, 1, 0)]
+    column = pa.array([pa.MonthDayNano(interval) for interval in intervals], pa.month_day_nano_interval())
+    expected = ["2 03:00:00.000", "-1 00:00:01.500", "1-6", "-0-1", "0 00:00:00.000", "0-1 1 00:00:00.000"]
+    assert text_of(pa.table({"d": column}), "csv").splitlines() == ["d", *expected]
+
+
 def test_json_of_nothing_is_an_empty_array() -> None:
     assert json.loads(text_of(SAMPLE.slice(0, 0), "json")) == []
 

@@ -193,6 +193,21 @@ def test_a_view_is_run_over_files(lake_command: Lakes, tmp_path: Path) -> None:
     assert lake_command("view", str(definition), str(file)).exit_code == 3
 
 
+def test_a_view_tells_what_it_cannot_read_and_what_does_not_fit_it(lake_command: Lakes, tmp_path: Path) -> None:
+    definition = tmp_path / "view.json"
+    column = {"name": "family", "path": "name.family"}
+    definition.write_text(json.dumps({"resource": "Patient", "name": "people", "select": [{"column": [column]}]}))
+    file = tmp_path / "a.ndjson"
+    file.write_text('{"resourceType":"Patient","id":"a","name":[{"family":"X"}]}\n{"resourceType":\n')
+    shown = lake_command("view", str(definition), str(file), "--format", "csv")
+    assert (shown.exit_code, shown.stdout.split()) == (0, ["family", "X"])
+    assert "1 records of the input can't be read" in shown.stderr
+    file.write_text('{"resourceType":"Patient","id":"a","name":[{"family":"X"},{"family":"Y"}]}\n')
+    refused = lake_command("view", str(definition), str(file))
+    assert refused.exit_code == 3
+    assert "does not fit the view people: column family: several values where one is allowed." in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
