@@ -82,9 +82,12 @@ def _declared(table: Table, check: Check, tables: Mapping[str, Table]) -> ScanCh
         case Kind.REFERENCE:
             column = check.columns[0]
             target = tables[table.column(column).ref or ""]
+            # A reference that is no id stands beside it as written; it leads to no row either.
+            written = column.removesuffix("_id") + "_reference"
+            either = [column, *(c.name for c in table.columns if c.name == written)]
             orphans = (
                 f"FROM {view} s LEFT ANTI JOIN {view_name(target.name)} t ON s.{column} = t.{target.key[0]} "
-                f"WHERE s.{column} IS NOT NULL"
+                f"WHERE {' OR '.join(f's.{name} IS NOT NULL' for name in either)}"
             )
             query = f"{check.name} query: SELECT count(*) {orphans}"
             yaml = _item(check.name, check.name, check.level, "> 0", query)

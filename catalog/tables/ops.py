@@ -38,7 +38,7 @@ QUARANTINE = Table(
         Column(
             "resolved_by",
             Text,
-            doc="The later run or ingestion that settled it; null while it is open.",
+            doc="The later run or ingestion that settled it, or `discarded` and when; null while it is open.",
             null=True,
             tag=OPERATIONAL,
         ),

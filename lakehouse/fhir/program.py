@@ -197,11 +197,13 @@ def _resource(view: Mapping[str, Any]) -> str:
 
 def _numbers_as_text(view: Any) -> bool:
     """Whether a path asks for the written precision of numbers, or reads resources that are held as text."""
-    if isinstance(view, Mapping):
-        return any(_numbers_as_text(value) for value in view.values())
-    if isinstance(view, list):
-        return any(_numbers_as_text(value) for value in view)
-    return isinstance(view, str) and _NEEDS_TEXT.search(view) is not None
+    left = [view]  # no recursion: how deep a view is nested is judged later
+    while left:
+        value = left.pop()
+        if isinstance(value, str) and _NEEDS_TEXT.search(value):
+            return True
+        left += value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return False
 
 
 def _constants(constants: Any) -> dict[str, Value]:

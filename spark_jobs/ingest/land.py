@@ -158,6 +158,18 @@ def replay(
     return Landing(batch_id, counts)
 
 
+def discard(spark: "SparkSession", control: Control, source_file: str) -> int:
+    """Give up what of a file could not land: settled, though nothing of it landed. How many records; rows stay."""
+    session = own_session(spark)
+    _clear_up(session, control)
+    meant = quarantine.LandingRows(source_file)
+    rows = session.table(tables.full_name(QUARANTINE)).where(meant.condition())
+    records = rows.where("part = 0").count()
+    if records:
+        quarantine.settle_landing(session, meant, f"discarded {datetime.now(UTC):%Y-%m-%d %H:%M:%S}")
+    return records
+
+
 def _clear_up(session: "SparkSession", control: Control) -> None:
     tables.ensure(session, FHIR_RESOURCE)
     tables.ensure(session, QUARANTINE)

@@ -107,6 +107,12 @@ def test_the_scan_holds_a_check_for_each_promise_of_the_declaration() -> None:
     assert scan_variables(PERSON, 11, "2026-01-15") == {"as_of": "2026-01-15", "least_rows_volume_not_fallen": "5"}
 
 
+def test_a_reference_that_is_no_id_counts_as_unresolved() -> None:
+    (check,) = [c for c in scan_checks(TABLES["silver.encounter"], TABLES) if c.name == "patient_id_resolves"]
+    assert "s.patient_id IS NOT NULL OR s.patient_reference IS NOT NULL" in check.failing
+    assert check.failing.split("FROM", 1)[1] in check.yaml
+
+
 def test_every_declared_scan_is_well_formed_yaml() -> None:
     for table in TABLES.values():
         checks = scan_checks(table, TABLES)

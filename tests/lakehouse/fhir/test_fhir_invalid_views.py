@@ -124,6 +124,10 @@ def test_selects_that_are_nested_too_deeply_are_refused() -> None:
         select = {"forEach": "$this", "select": [select]}
     with pytest.raises(ViewError, match="select: is nested deeper than 12 levels"):
         compile_view({"resource": "Patient", "select": [select]})
+    for _ in range(2000):
+        select = {"select": [select]}
+    with pytest.raises(ViewError, match="select: is nested deeper than 12 levels"):
+        compile_view({"resource": "Patient", "select": [select]})
 
 
 @pytest.mark.parametrize(

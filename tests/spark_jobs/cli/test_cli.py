@@ -182,6 +182,18 @@ def test_latin_1_lands_after_a_replay_with_its_encoding(demo: Result, lake_comma
     assert "published" in run.output
 
 
+def test_what_a_better_file_replaced_can_be_given_up(demo: Result, lake_command: Lakes) -> None:
+    listed = lake_command("quarantine", "--list", "--reason", "truncated_json").output
+    (name,) = {word for word in listed.split() if word.endswith("truncated-line.ndjson")}
+    assert lake_command("replay", "--discard").exit_code == 2
+    assert lake_command("replay", "--discard", "--yes", "--file", "no-such.ndjson").exit_code == 3
+    given_up = lake_command("replay", "--discard", "--yes", "--file", name)
+    assert given_up.exit_code == 0, given_up.output
+    assert "1 records" in given_up.output
+    assert "truncated-line.ndjson" not in lake_command("quarantine", "--list").output
+    assert "truncated-line.ndjson" in lake_command("quarantine", "--list", "--settled").output
+
+
 def test_a_view_is_run_over_files(lake_command: Lakes, tmp_path: Path) -> None:
     column = [{"name": "id", "path": "id"}, {"name": "value", "path": "value.ofType(integer)"}]
     definition = tmp_path / "view.json"
