@@ -17,11 +17,9 @@ from lakehouse.fhir import elements
 _MODULE = ModuleType(f"{__name__}.types")
 sys.modules[_MODULE.__name__] = _MODULE
 # The ranges are those of the columns that views read numbers into.
-_SCALARS: dict[str, Any] = {
-    "boolean": bool,
-    "integer": Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)],
-    "decimal": Annotated[float, msgspec.Meta(gt=-1e20, lt=1e20)],
-}
+setattr(_MODULE, "Whole", Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)])  # noqa: B010
+setattr(_MODULE, "Number", Annotated[float, msgspec.Meta(gt=-1e20, lt=1e20)])  # noqa: B010
+_SCALARS = {"boolean": "bool", "integer": "Whole", "decimal": "Number"}
 
 
 def has_fhir_shape(resource_type: str, text: bytes) -> bool:
@@ -57,9 +55,9 @@ def _struct(type_name: str) -> Any:
 def _annotation(element: elements.Element) -> Any:
     if element.type == "Resource":
         return Any
-    one = _SCALARS.get(elements.KINDS[element.type], str) if element.type in elements.KINDS else None
-    if one is None:
+    if element.type in elements.KINDS:
+        one = _SCALARS.get(elements.KINDS[element.type], "str")
+    else:
         _struct(element.type)
-        one_or_list = f"T{element.type} | None"
-        return f"list[{one_or_list}] | None" if element.is_list else one_or_list
-    return list[one | None] | None if element.is_list else one | None
+        one = f"T{element.type}"
+    return f"list[{one} | None] | None" if element.is_list else f"{one} | None"
