@@ -94,7 +94,7 @@ def _check(conf: Mapping[str, str], settings: Settings) -> None:
 def _submitted_conf() -> dict[str, str]:
     from pyspark import SparkConf, SparkContext
 
-    SparkContext._ensure_initialized()  # type: ignore[attr-defined]  # joins the JVM, starts nothing
+    SparkContext._ensure_initialized()  # joins the JVM, starts nothing
     return dict(SparkConf().getAll())
 
 
