@@ -126,8 +126,8 @@ def export_delta(context: Context, name: str, path: str, columns: str | None, wi
 def _show_export(done: "Export", *, with_identifiers: bool) -> None:
     what = "holds this already" if done.state == "unchanged" else "was written"
     click.echo(
-        f"{done.path} {what}: Delta version {done.delta_version}, {done.rows:,} live rows, {len(done.columns)} columns, of "
-        f"{done.table} at snapshot {done.snapshot_id}."
+        f"{done.path} {what}: Delta version {done.delta_version}, {done.rows:,} live rows "
+        f"in {len(done.columns)} columns of {done.table} at snapshot {done.snapshot_id}."
     )
     if done.left_out:
         click.echo(f"Left out, for they can identify people: {', '.join(done.left_out)}.")
