@@ -30,6 +30,14 @@ _JVM = (
     "-XX:Tier4CompileThreshold=75000",
     "-XX:Tier4BackEdgeThreshold=200000",
 )
+# Delta's files go through Spark's own Parquet, which refuses dates before 1582 and instants before 1900 unless told
+# that they are of today's calendar. Files of Spark 2 say so themselves and are still read by theirs.
+_EARLY_DATES = {
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
+    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
+}
 _EXTENSIONS = (
     # Delta first: Iceberg 1.12's rule for row lineage fails on an UPDATE of a Delta table that it sees first.
     "io.delta.sql.DeltaSparkSessionExtension",
@@ -74,6 +82,7 @@ def spark_conf(settings: Settings, jars: list[Path]) -> dict[str, str]:
         "spark.sql.autoBroadcastJoinThreshold": "32m",
         "spark.sql.inMemoryColumnarStorage.compressed": "false",  # rows are cached once and read twice
         "spark.sql.parquet.compression.codec": "zstd",
+        **_EARLY_DATES,
         "spark.sql.execution.arrow.maxRecordsPerBatch": "0",  # batches are bounded by bytes where they are made
         "spark.python.worker.reuse": "true",
         "spark.ui.showConsoleProgress": "false",

@@ -73,13 +73,16 @@ def open_delta(spark: "SparkSession", given: str) -> DeltaTable:
 
 
 def commit_times(spark: "SparkSession", table: DeltaTable, after: int) -> dict[int, datetime]:
-    """When the versions above `after` were committed, as far as the log still says it; the newest always."""
+    """When each version above `after` was committed; Conflict if a newer one came meanwhile."""
     from pyspark.sql import functions as F
 
     with readable(table.path):
         history = _frame(spark, _delta(spark, table.path).history(max(table.version - after, 1)))
         rows = history.select("version", F.unix_micros("timestamp").alias("at")).collect()
-    return {r.version: datetime.fromtimestamp(r.at / 1e6, UTC) for r in rows if r.version <= table.version}
+    found = {r.version: datetime.fromtimestamp(r.at / 1e6, UTC) for r in rows}
+    if any(version not in found for version in range(after + 1, table.version + 1)):
+        raise Conflict(f"{table.path} got a new version meanwhile; run again.")
+    return found
 
 
 def stamped_versions(spark: "SparkSession", table: DeltaTable) -> Iterator[tuple[int, str, str | None]]:
@@ -162,6 +165,10 @@ def readable(path: Path) -> Iterator[None]:
         raise
     except Exception as error:
         code = re.search(r"\[(DELTA_[A-Z_0-9]+)", str(error))
+        if "FileNotFoundException" in str(error) or (code and "FILE_NOT_FOUND" in code[1]):
+            raise Conflict(
+                f"Files of {path} went away while it was read; run again, or look whether it is whole."
+            ) from error
         if code is None:
             raise
         if "CONCURRENT" in code[1]:
