@@ -7,7 +7,7 @@ rows that went are the table, and each landing is held against Delta's own numbe
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -18,52 +18,12 @@ from lakehouse.control import Control, run_inputs, runs
 from lakehouse.errors import InputError, LakeError
 from lakehouse.session import own_session
 from spark_jobs.ingest.batch import Batch, batch, clear_up
-from spark_jobs.ingest.delta_log import (
-    Commit,
-    DeltaTable,
-    Way,
-    commit_times,
-    commits,
-    file_names,
-    open_delta,
-    read_version,
-    readable,
-    way_of,
-)
+from spark_jobs.ingest.delta_changes import Source, changes, input_name, landed_of, new_columns, sign
+from spark_jobs.ingest.delta_log import Way, commits, open_delta, read_version, readable, way_of
 from spark_jobs.runner import Observer, silent
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-
-JOB = "ingest delta"
-CAME = ("snapshot", "insert", "update_postimage")
-_WENT = ("update_preimage", "delete")
-_JSON = {
-    "timeZone": "UTC",
-    "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",  # Spark's own form ends at milliseconds
-    "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS",
-}
-
-
-@dataclass(frozen=True)
-class Source:
-    """A Delta table as it is landed: under a name, after the version that landed last, by way of its changes."""
-
-    name: str
-    table: DeltaTable
-    after: int | None
-    way: Way
-    commits: tuple[Commit, ...] = ()
-
-    @property
-    def input(self) -> dict[str, int | None]:
-        """What a run says that it read."""
-        return {_input_name(self.name): self.table.version}
-
-    @property
-    def run(self) -> dict[str, str]:
-        """What the run record says besides."""
-        return {"job": JOB, "basis": self.table.table_id, "mode": self.way.value}
 
 
 @dataclass(frozen=True)
@@ -107,15 +67,11 @@ def find_source(session: "SparkSession", control: Control, target: Table, path: 
     return Source(name, table, after, way_of(table, found), tuple(found or ()))
 
 
-def _input_name(name: str) -> str:
-    return f"delta:{name}"
-
-
 def _last_landed(control: Control, name: str, target: Table) -> tuple[int, str] | None:
     query = (
         sa.select(run_inputs.c.snapshot_id, runs.c.basis)
         .join(runs, runs.c.run_id == run_inputs.c.run_id)
-        .where(run_inputs.c.table_name == _input_name(name), runs.c.table_name == target.name)
+        .where(run_inputs.c.table_name == input_name(name), runs.c.table_name == target.name)
         .where(runs.c.state.in_(("published", "unchanged")))
         .order_by(runs.c.run_id.desc())
         .limit(1)
@@ -159,101 +115,6 @@ def ingest(
     return DeltaLanding(source.name, version, source.after, source.way, made.batch_id, rows, total, added)
 
 
-def new_columns(session: "SparkSession", source: Source) -> tuple[str, ...]:
-    """Columns that the table did not have when it landed last, as far as its log still says."""
-    if source.after is None or not any(c.redefines for c in source.commits):
-        return ()
-    now = read_version(session, source.table).columns
-    before = set(read_version(session, source.table, source.after).columns)
-    return tuple(c for c in now if c not in before)
-
-
-def raw_changes(session: "SparkSession", source: Source) -> "DataFrame":
-    """Rows with `_change_type`, `_commit_version` and `_commit_timestamp`, as Delta's change feed has them.
-
-    Not for the comparison, which needs what has landed.
-    """
-    from pyspark.sql import functions as F
-
-    table = source.table
-    if source.way is Way.FEED:
-        assert source.after is not None
-        feed = session.read.format("delta").option("readChangeFeed", "true")
-        versions = feed.option("startingVersion", source.after + 1).option("endingVersion", table.version)
-        return versions.load(str(table.path))
-    times = commit_times(session, table, table.version - 1 if source.after is None else source.after)
-    rows = read_version(session, table)
-    if source.way is Way.APPENDED:
-        files = [(name, v, times[v]) for name, v in file_names(source.commits)]
-        schema = "_file string, _commit_version bigint, _commit_timestamp timestamp"
-        added = F.broadcast(session.createDataFrame(files, schema))
-        named = rows.withColumn("_file", F.col("_metadata.file_name"))
-        return named.join(added, "_file").drop("_file").withColumn("_change_type", F.lit("insert"))
-    return rows.select(
-        "*",
-        F.lit("snapshot").alias("_change_type"),
-        F.lit(table.version).cast("bigint").alias("_commit_version"),
-        F.lit(times[table.version]).alias("_commit_timestamp"),
-    )
-
-
-def changes(session: "SparkSession", source: Source, base: tables.Snapshot | None) -> "DataFrame":
-    """`delta_version`, `committed_at`, `change_type`, `payload`, `payload_sha256`, `occurrence`."""
-    from pyspark.sql import Window
-    from pyspark.sql import functions as F
-
-    if source.way is Way.COMPARED:
-        return _compared(session, source, base)
-    own = ("_change_type", "_commit_version", "_commit_timestamp")
-    raw = raw_changes(session, source)
-    data = [F.col(f"`{c}`") for c in raw.columns if c not in own]
-    rows = raw.select(
-        F.col("_commit_version").alias("delta_version"),
-        F.col("_commit_timestamp").alias("committed_at"),
-        F.col("_change_type").alias("change_type"),
-        F.to_json(F.struct(*data), _JSON).alias("payload"),
-    ).withColumn("payload_sha256", F.sha2("payload", 256))
-    alike = Window.partitionBy("payload_sha256", "delta_version", "change_type").orderBy("payload_sha256")
-    return rows.withColumn("occurrence", F.row_number().over(alike).cast("bigint"))
-
-
-def _compared(session: "SparkSession", source: Source, base: tables.Snapshot | None) -> "DataFrame":
-    """All rows of the newest version against what has landed, both counted by content."""
-    from pyspark.sql import functions as F
-
-    table = source.table
-    data = read_version(session, table)
-    now = data.select(F.to_json(F.struct("*"), _JSON).alias("payload")).withColumn(
-        "payload_sha256", F.sha2("payload", 256)
-    )
-    landed = _of(tables.read(session, DELTA_ROW, base.id if base else None), source)
-    both = now.select("payload_sha256", "payload", F.lit(1).alias("n")).unionByName(
-        landed.select("payload_sha256", "payload", (-_sign()).alias("n"))
-    )
-    # Equal hashes are equal payloads, so that any of them will do.
-    difference = both.groupBy("payload_sha256").agg(F.first("payload").alias("payload"), F.sum("n").alias("n"))
-    return difference.where("n <> 0").select(
-        F.lit(table.version).cast("bigint").alias("delta_version"),
-        F.lit(commit_times(session, table, table.version - 1)[table.version]).alias("committed_at"),
-        F.when(F.col("n") > 0, "insert").otherwise("delete").alias("change_type"),
-        "payload",
-        "payload_sha256",
-        F.explode(F.sequence(F.lit(1).cast("bigint"), F.abs("n"))).alias("occurrence"),
-    )
-
-
-def _sign() -> Any:
-    from pyspark.sql import functions as F
-
-    return F.when(F.col("change_type").isin(*_WENT), -1).otherwise(1)
-
-
-def _of(rows: "DataFrame", source: Source) -> "DataFrame":
-    from pyspark.sql import functions as F
-
-    return rows.where(F.col("source") == source.name)
-
-
 def _complete(rows: "DataFrame", source: Source, made: Batch) -> "DataFrame":
     """All columns of `bronze.delta_row` in its order."""
     from pyspark.sql import functions as F
@@ -283,8 +144,8 @@ def _check(made: Batch, source: Source, written: int, rows: Mapping[tuple[int, s
     from pyspark.sql import functions as F
 
     wanted = read_version(made.session, source.table).count()
-    all_rows = _of(tables.read_branch(made.session, DELTA_ROW, made.branch), source)
-    total = all_rows.agg(F.coalesce(F.sum(_sign()), F.lit(0)).alias("n")).collect()[0].n
+    all_rows = landed_of(tables.read_branch(made.session, DELTA_ROW, made.branch), source)
+    total = all_rows.agg(F.coalesce(F.sum(sign()), F.lit(0)).alias("n")).collect()[0].n
     if written != sum(rows.values()) or total != wanted:
         raise LakeError(
             f"The rows do not add up: the Delta table has {wanted} rows at version {source.table.version}, but with "

@@ -20,7 +20,8 @@ from lakehouse.session import own_session
 from lakehouse.settings import Settings
 from spark_jobs.ingest.batch import Batch, batch, clear_up
 from spark_jobs.ingest.bundle import too_large
-from spark_jobs.ingest.delta import CAME, Source, find_source, raw_changes
+from spark_jobs.ingest.delta import find_source
+from spark_jobs.ingest.delta_changes import CAME, Source, raw_changes
 from spark_jobs.ingest.delta_log import Way, read_version, readable
 from spark_jobs.ingest.frames import landed_from, rejected_from
 from spark_jobs.ingest.model import Chunk, Compression, Item, Layout, Rejection, in_parts
