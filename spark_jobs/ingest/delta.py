@@ -84,6 +84,8 @@ def ingest(
     spark: "SparkSession", control: Control, path: str, name: str | None = None, *, observe: Observer = silent
 ) -> DeltaLanding:
     """Land what is new in the Delta table at `path` in one batch; nothing if its version landed before."""
+    from pyspark import StorageLevel
+
     session = own_session(spark)
     # 1. Plan. What a killed landing left behind is cleared up before the last version is looked for.
     clear_up(session, control, DELTA_ROW)
@@ -93,8 +95,13 @@ def ingest(
         return DeltaLanding(source.name, version, source.after, None)
     added = new_columns(session, source)
     with readable(source.table.path), batch(session, control, DELTA_ROW, source.run, source.input, observe) as made:
-        # 2, 4. Read and write to a branch in one commit.
-        written = made.write(_complete(changes(session, source, made.base), source, made))
+        # 2, 4. Read, and write to a branch in one commit. Delta does not prepare its scans inside the write of another
+        # format (deletion vectors would stop it), so the rows are set down first.
+        found = changes(session, source, made.base).persist(StorageLevel.DISK_ONLY)
+        try:
+            written = made.write(_complete(found, source, made))
+        finally:
+            found.unpersist()
         # 5. Gate: what came minus what went, in all batches, is the table.
         observe(DELTA_ROW.name, "gate")
         rows = _landed(made)

@@ -129,7 +129,10 @@ def _resource_rows(
 def _not_landed(
     session: "SparkSession", source: Source, rows: "DataFrame", base: tables.Snapshot | None
 ) -> "DataFrame":
-    """Rows whose bytes neither landed from this source nor are held back."""
+    """Rows whose bytes neither landed from this source nor are held back.
+
+    A Bundle lands as its entries, so its row is never known: they come again, as equal versions that silver sets aside.
+    """
     from pyspark.sql import functions as F
 
     own = F.startswith("source_file", F.lit(f"{printable(source.name)}@"))
