@@ -203,7 +203,10 @@ def test_another_table_or_one_of_unknown_features_is_refused_in_a_sentence(lake:
     with pytest.raises(InputError, match=r"another Delta table .* \(its id differs\)"):
         land(lake, other)
     protocol = next((other / "_delta_log").glob("*0.json"))
-    protocol.write_text(protocol.read_text().replace('"minReaderVersion":1', '"minReaderVersion":9'))
+    unknown = '"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["new"],"writerFeatures":["new"]'
+    text = protocol.read_text()
+    protocol.write_text(text.replace('"minReaderVersion":1,"minWriterVersion":2', unknown))
+    assert protocol.read_text() != text
     for checksum in (other / "_delta_log").glob("*.crc"):
         checksum.unlink()
     with pytest.raises(InputError, match="uses features of Delta Lake"):
