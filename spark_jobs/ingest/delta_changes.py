@@ -48,10 +48,16 @@ def input_name(name: str) -> str:
 
 def new_columns(session: "SparkSession", source: Source) -> tuple[str, ...]:
     """Columns that the table did not have when it landed last, as far as its log still says."""
+    from py4j.protocol import Py4JJavaError
+    from pyspark.errors import PySparkException
+
     if source.after is None or not any(c.redefines for c in source.commits):
         return ()
     now = read_version(session, source.table).columns
-    before = set(read_version(session, source.table, source.after).columns)
+    try:
+        before = set(read_version(session, source.table, source.after).columns)
+    except (PySparkException, Py4JJavaError):  # the log does not reach back so far: nothing to tell, all to land
+        return ()
     return tuple(c for c in now if c not in before)
 
 
