@@ -30,6 +30,19 @@ _JVM = (
     "-XX:Tier4CompileThreshold=75000",
     "-XX:Tier4BackEdgeThreshold=200000",
 )
+# Delta's files go through Spark's own Parquet, which refuses dates before 1582 and instants before 1900 unless told
+# that they are of today's calendar. Files of Spark 2 say so themselves and are still read by theirs.
+_EARLY_DATES = {
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
+    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
+}
+_EXTENSIONS = (
+    # Delta first: Iceberg 1.12's rule for row lineage fails on an UPDATE of a Delta table that it sees first.
+    "io.delta.sql.DeltaSparkSessionExtension",
+    "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+)
 _PLACE = (f"spark.sql.catalog.{CATALOG}.uri", f"spark.sql.catalog.{CATALOG}.warehouse")
 
 
@@ -54,7 +67,10 @@ def spark_conf(settings: Settings, jars: list[Path]) -> dict[str, str]:
         "spark.local.dir": str(settings.root / "tmp"),
         "spark.sql.warehouse.dir": str(settings.root / "tmp" / "spark-warehouse"),
         "spark.sql.session.timeZone": "UTC",
-        "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+        "spark.sql.extensions": ",".join(_EXTENSIONS),
+        # Delta Lake asks for it; tables stay in the catalog `lake`, for nothing is kept in Spark's own.
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.databricks.delta.snapshotPartitions": str(cores),  # 50 tasks to read a log that one machine wrote
         catalog: "org.apache.iceberg.spark.SparkCatalog",
         f"{catalog}.type": "jdbc",
         f"{catalog}.jdbc.schema-version": "V1",  # V0 tables are invisible to PyIceberg's views of the catalog
@@ -66,12 +82,24 @@ def spark_conf(settings: Settings, jars: list[Path]) -> dict[str, str]:
         "spark.sql.autoBroadcastJoinThreshold": "32m",
         "spark.sql.inMemoryColumnarStorage.compressed": "false",  # rows are cached once and read twice
         "spark.sql.parquet.compression.codec": "zstd",
+        **_EARLY_DATES,
         "spark.sql.execution.arrow.maxRecordsPerBatch": "0",  # batches are bounded by bytes where they are made
         "spark.python.worker.reuse": "true",
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.extraJavaOptions": f"{' '.join(_JVM)} -Dlog4j2.configurationFile={_LOG_CONFIG}",
         "spark.sql.maxPlanStringLength": "1000",
     }
+
+
+def make_folders(settings: Settings) -> None:
+    """Make the folders that Spark writes to; EnvironmentFailed if one cannot be made."""
+    for folder in (settings.warehouse, settings.root / "tmp"):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise EnvironmentFailed(
+                f"The lake's folder {folder} can't be made ({error.strerror}); set LAKE_HOME to a folder you can write."
+            ) from error
 
 
 def build_session(
@@ -84,13 +112,7 @@ def build_session(
     from pyspark.errors import PySparkRuntimeError
     from pyspark.sql import SparkSession
 
-    for folder in (settings.warehouse, settings.root / "tmp"):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise EnvironmentFailed(
-                f"The lake's folder {folder} can't be made ({error.strerror}); set LAKE_HOME to a folder you can write."
-            ) from error
+    make_folders(settings)
     os.environ["JAVA_HOME"] = str(java_home)
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     os.environ["PYSPARK_PYTHON"] = sys.executable  # workers need the packages of this environment
@@ -122,12 +144,20 @@ def own_session(spark: "SparkSession", settings: Settings | None = None) -> "Spa
 
 @contextmanager
 def spark_session(settings: Settings) -> "Iterator[SparkSession]":
-    """Spark with the Java and the jars of this machine (fetched once), stopped at the end."""
+    """Spark with the Java and the jars of this machine (fetched once), stopped at the end.
+
+    Under spark-submit it is the session that this started, with the Java and the jars that it was given.
+    """
     from lakehouse.jars import ensure_jars
     from lakehouse.java import find_java
+    from lakehouse.submit import is_submitted, join_session
 
-    jars = ensure_jars("spark", settings.cache_dir / "jars", settings.maven_url)
-    session = build_session(settings, find_java().home, jars)
+    if is_submitted():
+        make_folders(settings)
+        session = join_session(settings)
+    else:
+        jars = ensure_jars("spark", settings.cache_dir / "jars", settings.maven_url)
+        session = build_session(settings, find_java().home, jars)
     try:
         yield session
     finally:

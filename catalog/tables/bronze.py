@@ -70,3 +70,38 @@ FHIR_RESOURCE = Table(
     partition=(identity("resource_type"), identity("arrived_on")),
     retention=SOURCE_COPY,
 )
+
+DELTA_ROW = Table(
+    "bronze.delta_row",
+    doc="Rows of foreign Delta tables as they arrived, and what became of them from version to version.",
+    grain="one row per row of a Delta table that came, changed or went with a version",
+    columns=(
+        Column("source", Text, doc="Name that the Delta table was landed under; its path if none.", tag=LINKING),
+        Column("table_id", Text, doc="The Delta table's own id.", tag=OPERATIONAL),
+        Column("delta_version", Long, doc="Version of the Delta table that brought the change.", tag=OPERATIONAL),
+        Column("committed_at", Timestamp, doc="When that version was committed, UTC.", tag=OPERATIONAL),
+        Column(
+            "change_type",
+            Text,
+            doc="`snapshot`, `insert` and `update_postimage` are rows that came, `update_preimage` and `delete` rows "
+            "that went: those minus these are the rows of the table. `snapshot` is the first landing.",
+            values=("snapshot", "insert", "update_preimage", "update_postimage", "delete"),
+            tag=OPERATIONAL,
+        ),
+        Column(
+            "payload",
+            Text,
+            doc="The row as a JSON object without its null columns; decimals with all digits, instants with "
+            "microseconds and zone, binary in base64.",
+            tag=RAW,
+        ),
+        Column("payload_sha256", Text, doc="SHA-256 of the payload's bytes, in hexadecimal.", tag=LINKING),
+        Column("occurrence", Long, doc="Which of several equal rows, from 1.", tag=OPERATIONAL),
+        Column("batch_id", Text, doc="The ingestion that landed it; sorts by time.", tag=OPERATIONAL),
+        Column("arrived_at", Timestamp, doc="When that ingestion began, UTC.", tag=OPERATIONAL),
+        Column("arrived_on", Date, doc="Day of `arrived_at`, UTC.", tag=OPERATIONAL),
+    ),
+    key=("batch_id", "source", "delta_version", "change_type", "payload_sha256", "occurrence"),
+    partition=(identity("source"), identity("arrived_on")),
+    retention=SOURCE_COPY,
+)

@@ -22,7 +22,7 @@ def tables(context: Context, name: str | None, show_diff: bool) -> None:
     """List the tables, or show the table NAME (such as silver.encounter)."""
     from catalog.registry import TABLES
 
-    chosen = [_declared(name)] if name else list(TABLES.values())
+    chosen = [declared(name)] if name else list(TABLES.values())
     if show_diff:
         _show_diff(context, chosen)
     elif name:
@@ -31,7 +31,8 @@ def tables(context: Context, name: str | None, show_diff: bool) -> None:
         _list_tables(context)
 
 
-def _declared(name: str) -> "Table":
+def declared(name: str) -> "Table":
+    """The table of that name, with or without its layer; InputError that suggests the nearest."""
     import difflib
 
     from catalog.registry import TABLES
@@ -139,7 +140,7 @@ def quality(context: Context, name: str | None, everything: bool) -> None:
     from lakehouse.control import open_control
 
     db = open_control(context.settings)
-    chosen = [_declared(name)] if name else list(TABLES.values())
+    chosen = [declared(name)] if name else list(TABLES.values())
     rows, failed, checked = [], False, 0
     for t in chosen:
         run = db.last(t.name, "published", "gate_failed")

@@ -16,7 +16,7 @@ from catalog.model import Column, Table
 from catalog.tables.bronze import FHIR_RESOURCE
 from catalog.tables.ops import QUARANTINE
 from lakehouse.settings import Settings
-from spark_jobs.ingest.model import Chunk, Compression, Record, Rejection
+from spark_jobs.ingest.model import Chunk, Compression, Item, Record, Rejection
 from spark_jobs.ingest.reader import read_chunk
 from spark_jobs.ingest.streams import printable
 from spark_jobs.ingest.tally import Counts, Tally
@@ -173,28 +173,71 @@ def _batches(
     max_record_bytes: int,
     tally: Tally | None,
 ) -> Iterator[pa.RecordBatch]:
-    """Arrow batches of the wanted items; over BATCH_BYTES by one item at most."""
+    def items() -> Iterator[tuple[str, Item]]:
+        for chunk in chunks:
+            counts = Counts()
+            name = printable(chunk.path)
+            for item in read_chunk(chunk, max_record_bytes, counts):
+                yield name, item
+            if tally:
+                tally.report(chunk, counts)
+
+    return in_batches(items(), wanted)
+
+
+def in_batches(items: Iterable[tuple[str, Item]], wanted: type[Record] | type[Rejection]) -> Iterator[pa.RecordBatch]:
+    """Arrow batches of the wanted items, each with its file's name; over BATCH_BYTES by one item at most."""
     build: Callable[[list[Any], list[str]], pa.RecordBatch]
     build = record_batch if wanted is Record else rejection_batch
-    items: list[Any] = []
+    chosen: list[Any] = []
     files: list[str] = []
     size = 0
-    for chunk in chunks:
-        counts = Counts()
-        name = printable(chunk.path)
-        for item in read_chunk(chunk, max_record_bytes, counts):
-            if type(item) is not wanted:
-                continue
-            items.append(item)
-            files.append(name)
-            size += len((item.payload if isinstance(item, Record) else item.raw) or b"")
-            if size >= BATCH_BYTES or len(items) >= BATCH_ROWS:
-                yield build(items, files)
-                items, files, size = [], [], 0
-        if tally:
-            tally.report(chunk, counts)
-    if items:
-        yield build(items, files)
+    for name, item in items:
+        if type(item) is not wanted:
+            continue
+        chosen.append(item)
+        files.append(name)
+        size += len((item.payload if isinstance(item, Record) else item.raw) or b"")
+        if size >= BATCH_BYTES or len(chosen) >= BATCH_ROWS:
+            yield build(chosen, files)
+            chosen, files, size = [], [], 0
+    if chosen:
+        yield build(chosen, files)
+
+
+def landed_from(
+    source: DataFrame,
+    items: Callable[[Iterable[pa.RecordBatch]], Iterator[tuple[str, Item]]],
+    batch_id: str,
+    arrived_at: datetime,
+) -> DataFrame:
+    """The records that `items` finds in each partition of `source`, as `landed` gives them."""
+    read = _sifted(items, Record)
+    frame = source.mapInArrow(read, _schema(FHIR_RESOURCE, _RECORD_FIELDS))
+    return _complete(frame, FHIR_RESOURCE, {"batch_id": batch_id}, arrived_at)
+
+
+def rejected_from(
+    source: DataFrame,
+    items: Callable[[Iterable[pa.RecordBatch]], Iterator[tuple[str, Item]]],
+    batch_id: str,
+    arrived_at: datetime,
+) -> DataFrame:
+    """The rejections that `items` finds in each partition of `source`, as `rejected` gives them."""
+    read = _sifted(items, Rejection)
+    frame = source.mapInArrow(read, _schema(QUARANTINE, _REJECTION_FIELDS))
+    constants = {"run_id": batch_id, "stage": "landing", "batch_id": batch_id}
+    return _complete(frame, QUARANTINE, constants, arrived_at)
+
+
+def _sifted(
+    items: Callable[[Iterable[pa.RecordBatch]], Iterator[tuple[str, Item]]],
+    wanted: type[Record] | type[Rejection],
+) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return in_batches(items(batches), wanted)
+
+    return read
 
 
 def record_batch(records: list[Record], files: list[str]) -> pa.RecordBatch:

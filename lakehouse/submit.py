@@ -1,0 +1,103 @@
+"""What goes between `lake` and spark-submit: the settings as a properties file, and the session that it started.
+
+spark-submit starts the JVM before any Python runs, so jars, memory and JVM options must stand in a file by then: what a
+session builder says of them later has no effect.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lakehouse.errors import EnvironmentFailed, InputError
+from lakehouse.jars import read_lock
+from lakehouse.session import spark_conf
+from lakehouse.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_PLACES = {"spark.carelake.home": "LAKE_HOME", "spark.carelake.cache": "LAKE_CACHE"}
+_MUST_AGREE = (
+    "spark.sql.extensions",
+    "spark.sql.catalog.lake",
+    "spark.sql.catalog.lake.uri",
+    "spark.sql.catalog.lake.warehouse",
+    "spark.sql.catalog.spark_catalog",
+    "spark.sql.session.timeZone",
+)
+_MAKE_IT = "make one with `lake spark-conf > spark.conf` and add `--properties-file spark.conf`."
+
+
+def properties(settings: Settings, java_home: Path, jars: list[Path]) -> str:
+    """All of `spark_conf` as a Java properties file with absolute paths; it holds no secrets.
+
+    `spark.carelake.*` says which lake it is, so that the folder that spark-submit is called in does not matter.
+    """
+    conf = spark_conf(settings, jars)
+    conf["spark.pyspark.python"] = sys.executable  # the driver and the workers need the packages of this environment
+    conf |= dict(zip(_PLACES, (str(settings.root), str(settings.cache_dir)), strict=True))
+    head = (
+        "# Made by `lake spark-conf`. Make it again after an upgrade, or when LAKE_HOME or LAKE_CACHE move.\n"
+        "# spark-submit --properties-file THIS_FILE spark_jobs/main.py run silver\n"
+        f"# It was made with the Java in {_escaped(str(java_home))}; spark-submit takes the one of JAVA_HOME.\n"
+    )
+    return head + "".join(f"{key} = {_escaped(value)}\n" for key, value in conf.items())
+
+
+def is_submitted() -> bool:
+    """Whether spark-submit started this process, with a JVM at hand."""
+    return "PYSPARK_GATEWAY_PORT" in os.environ
+
+
+def take_place() -> None:
+    """Say in this process's environment which lake the properties file is of, unless it says so already.
+
+    Raises InputError where spark-submit was given no properties file of Carelake.
+    """
+    conf = _submitted_conf()
+    for key, variable in _PLACES.items():
+        if key not in conf:
+            raise InputError(f"spark-submit was started without the lake's settings; {_MAKE_IT}")
+        os.environ.setdefault(variable, conf[key])
+
+
+def join_session(settings: Settings) -> "SparkSession":
+    """The session of the JVM that spark-submit started, its master and resources as submitted.
+
+    Raises InputError where its settings are of another lake or another version of Carelake.
+    """
+    from pyspark.errors import PySparkRuntimeError
+    from pyspark.sql import SparkSession
+
+    _check(_submitted_conf(), settings)
+    try:
+        return SparkSession.builder.getOrCreate()
+    except (PySparkRuntimeError, OSError) as error:
+        raise EnvironmentFailed("Spark did not start in the JVM of spark-submit; try `lake doctor`.") from error
+
+
+def _check(conf: Mapping[str, str], settings: Settings) -> None:
+    """A session without the right extensions and catalog fails late and says little, so look first."""
+    names = [jar.file_name for jar in read_lock()["spark"]]
+    wanted = spark_conf(settings, [])
+    if [Path(jar).name for jar in conf.get("spark.jars", "").split(",") if Path(jar).name in names] != names:
+        raise InputError(f"The properties file of spark-submit names other jars than this Carelake needs; {_MAKE_IT}")
+    for key in _MUST_AGREE:
+        if conf.get(key) != wanted[key]:
+            raise InputError(
+                f"{key} is not what this Carelake needs for the lake in {settings.root}; check LAKE_HOME, or {_MAKE_IT}"
+            )
+
+
+def _submitted_conf() -> dict[str, str]:
+    from pyspark import SparkConf, SparkContext
+
+    SparkContext._ensure_initialized()  # joins the JVM, starts nothing
+    return dict(SparkConf().getAll())
+
+
+def _escaped(value: str) -> str:
+    """A value as java.util.Properties reads it back: a backslash is doubled, a line break written out."""
+    return value.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")

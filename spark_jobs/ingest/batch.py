@@ -1,0 +1,87 @@
+"""The steps around a batch that goes to a bronze table: planned, written to a branch, published, recorded."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from catalog.model import Table
+from catalog.tables.ops import QUARANTINE
+from lakehouse import quarantine, tables
+from lakehouse.control import Control, new_id, now
+from spark_jobs.runner import Observer, branch_name, recover
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One landing under way; `base` is the table's snapshot that it adds to."""
+
+    session: "SparkSession"
+    control: Control
+    table: Table
+    batch_id: str
+    arrived_at: datetime
+    base: tables.Snapshot | None
+    observe: Observer
+
+    @property
+    def branch(self) -> str:
+        """Where the rows stand until they are published."""
+        return branch_name(self.batch_id)
+
+    def write(self, rows: "DataFrame") -> int:
+        """Append to a branch in one commit; returns how many rows Iceberg counted. Killed here: a stray branch."""
+        self.observe(self.table.name, "write")
+        tables.make_branch(self.session, self.table, self.branch, self.base.id if self.base else None)
+        tables.append(rows, self.table, self.branch, {tables.RUN_ID: self.batch_id, tables.RUN_KEY: self.batch_id})
+        head = tables.current(self.session, self.table, self.branch)
+        is_new = head is not None and (self.base is None or head.id != self.base.id)
+        return int(head.summary.get("added-records", 0)) if head and is_new else 0
+
+    def publish(self, counts: Iterable[Mapping[str, Any]]) -> None:
+        """Record the counts, let readers see the rows, and mark the run. Killed between: the next one completes it."""
+        self.control.finish(self.batch_id, "publishing", counts=counts)
+        self.observe(self.table.name, "publish")
+        snapshot = tables.publish(self.session, self.table, self.branch, self.base.id if self.base else None)
+        self.observe(self.table.name, "record")
+        self.control.publish(self.batch_id, snapshot)
+
+    def nothing(self) -> None:
+        """Record that there was nothing to land; the table stays as it is."""
+        tables.drop_branch(self.session, self.table, self.branch)
+        self.control.finish(self.batch_id, "unchanged")
+
+
+def clear_up(session: "SparkSession", control: Control, table: Table) -> None:
+    """Make the tables that a landing needs, and bring what a killed one left behind into line."""
+    tables.ensure(session, table)
+    tables.ensure(session, QUARANTINE)
+    recover(session, control, table)
+
+
+@contextmanager
+def batch(
+    session: "SparkSession",
+    control: Control,
+    table: Table,
+    run: Mapping[str, str],
+    inputs: Mapping[str, int | None],
+    observe: Observer,
+) -> Iterator[Batch]:
+    """A batch with its record in the control database (`job`, `basis` and `mode` are given); undone on failure."""
+    observe(table.name, "plan")
+    base = tables.current(session, table)
+    made = Batch(session, control, table, new_id(), datetime.now(UTC), base, observe)
+    own = {"run_id": made.batch_id, "run_key": made.batch_id, "table_name": table.name, "as_of": ""}
+    control.plan({**run, **own, "base_snapshot_id": base.id if base else None, "started_at": now()}, inputs)
+    try:
+        yield made
+    except BaseException as error:
+        tables.drop_branch(session, table, made.branch)
+        quarantine.take_back(session, made.batch_id)
+        control.finish(made.batch_id, "failed", message=type(error).__name__)
+        raise
