@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lakehouse.upkeep import LEAST_ORPHAN_DAYS, ORPHAN_DAYS, STEPS
 from spark_jobs.cli.context import Context, explained, pass_context
 from spark_jobs.cli.render import bytes_, table
 from spark_jobs.cli.work import bars
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from spark_jobs.lake import Lake
     from spark_jobs.upkeep import Done, Order, Task
 
-_STEPS = ("compact", "manifests", "expire", "orphans")
 _FIGURES = ("data_files", "small_files", "delete_files", "manifests", "snapshots", "metadata_versions", "bytes")
 _HEADINGS = tuple(name.replace("_", " ") for name in _FIGURES)
 
@@ -23,9 +23,15 @@ _HEADINGS = tuple(name.replace("_", " ") for name in _FIGURES)
 @click.command()
 @click.argument("targets", nargs=-1, metavar="[TABLE|LAYER|all...]")
 @click.option("--dry-run", is_flag=True, help="Show the plan, and change nothing.")
-@click.option("--only", type=click.Choice(_STEPS), multiple=True, help="Only this step; may be given again.")
+@click.option("--only", type=click.Choice(STEPS), multiple=True, help="Only this step; may be given again.")
 @click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Count ages to this UTC day; a later one only dry.")
-@click.option("--orphan-days", type=click.IntRange(1), default=3, show_default=True, help="Least age of orphan files.")
+@click.option(
+    "--orphan-days",
+    type=click.IntRange(LEAST_ORPHAN_DAYS),
+    default=ORPHAN_DAYS,
+    show_default=True,
+    help="Least age of orphan files.",
+)
 @click.option("--history", is_flag=True, help="List what upkeep did, and change nothing.")
 @pass_context
 @explained
@@ -52,7 +58,7 @@ def maintain(
     from spark_jobs.upkeep import Order, choose_tables, plan_upkeep
 
     chosen = choose_tables(TABLES, targets or ("all",))
-    order = Order(only or _STEPS, _clock(as_of, dry_run), orphan_days)
+    order = Order(only or STEPS, _clock(as_of, dry_run), orphan_days)
     with open_lake(context.settings) as lake:
         tasks = plan_upkeep(lake, chosen, JOBS, order)
         _show_plan(tasks, order)
