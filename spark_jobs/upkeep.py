@@ -103,7 +103,7 @@ def plan_upkeep(lake: Lake, chosen: Sequence[Table], jobs: Sequence[Job], order:
 
     `jobs` are all that read from them.
     """
-    needed = needed_snapshots(lake, jobs, order.at)
+    needed = needed_snapshots(lake, chosen, jobs, order.at)
 
     def one(table: Table) -> Task | None:
         figures = look(lake.settings, table, order.when)
@@ -117,23 +117,24 @@ def plan_upkeep(lake: Lake, chosen: Sequence[Table], jobs: Sequence[Job], order:
     return [task for task in _side_by_side(lake, one, chosen) if task is not None]
 
 
-def needed_snapshots(lake: Lake, jobs: Sequence[Job], at: datetime) -> dict[str, dict[int, str]]:
+def needed_snapshots(
+    lake: Lake, chosen: Sequence[Table], jobs: Sequence[Job], at: datetime
+) -> dict[str, dict[int, str]]:
     """By table, the snapshots that the next incremental run of a job goes on from, with the reason.
 
-    Of a looked-up table that is the snapshot that the last finished run read. Of bronze it is all that came after it,
-    if any of that concerns the job; what it read itself is told by `lakehouse.arrivals` when it has expired.
+    Of most tables that is the snapshot that the last finished run read. Of bronze it is all that came after it, if any
+    of that concerns the job; what it read itself is told by `lakehouse.arrivals` when it has expired.
     """
     found: dict[str, dict[int, str]] = defaultdict(dict)
-    types = {job.writes.name: job.view["resource"] for job in jobs}
+    sources = {table.name: table for table in chosen}
+    types = {job.writes.name: job.view["resource"] for job in jobs if isinstance(job, Job)}
     arrived = arrivals(lake.spark) if tables.exists(lake.spark, FHIR_RESOURCE) else None
-    declared = {t.name: t for job in jobs for t in (job.writes, *(k.table for k in job.lookups))}
     for run in lake.control.newest_runs():
         age = at - datetime.fromisoformat(run["started_at"])
         for name, seen in run["inputs"].items():
-            source = FHIR_RESOURCE if name == FHIR_RESOURCE.name else declared.get(name)
-            if source is None or seen is None or age > timedelta(days=policy_of(source).claim_days):
+            if name not in sources or seen is None or age > timedelta(days=policy_of(sources[name]).claim_days):
                 continue
-            if source is FHIR_RESOURCE and run["table_name"] in types:
+            if name == FHIR_RESOURCE.name and run["table_name"] in types:
                 unread = arrived.unread(types[run["table_name"]], seen) if arrived else []
                 found[name] |= dict.fromkeys(unread, "not yet read by a job")
             else:

@@ -205,6 +205,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--days", type=int, default=200)
     parser.add_argument("--every", type=int, default=7, help="days between two upkeeps")
+    parser.add_argument("--step", type=int, default=1, help="days between two loads")
     parser.add_argument("--out", type=Path, default=DOCS)
     arguments = parser.parse_args()
     started = time.monotonic()
@@ -214,17 +215,24 @@ def main() -> None:
         with spark_session(first) as spark:
             every = {"without": None, "with": arguments.every}
             lakes = {name: _lake(spark, first.model_copy(update={"home": Path(home) / name})) for name in every}
-            courses = [simulate(lake, arguments.days, every[name]) for name, lake in lakes.items()]
+            courses = [simulate(lake, arguments.days, every[name], arguments.step) for name, lake in lakes.items()]
             found: dict[str, list[Day]] = {name: [] for name in every}
             for pair in zip(*courses, strict=True):
                 for name, day in zip(found, pair, strict=True):
                     found[name].append(day)
                 if pair[0]["day"] % 10 == 0:
                     print(f"day {pair[0]['day']}: {time.monotonic() - started:.0f} s", flush=True)
-    report = {"days": arguments.days, "upkeep_every_days": arguments.every, "data": "synthetic", **found}
+                    _write(arguments, found)
+            _write(arguments, found)
+
+
+def _write(arguments: argparse.Namespace, found: dict[str, list[Day]]) -> None:
+    """What was measured so far; an interrupted simulation leaves its days."""
+    told = {"load_every_days": arguments.step, "upkeep_every_days": arguments.every, "data": "synthetic"}
     arguments.out.mkdir(exist_ok=True)
-    (arguments.out / "upkeep.json").write_text(json.dumps(report) + "\n", encoding="utf-8")
-    (arguments.out / "upkeep.svg").write_text(draw(found["without"], found["with"]), encoding="utf-8")
+    (arguments.out / "upkeep.json").write_text(json.dumps({**told, **found}) + "\n", encoding="utf-8")
+    if len(found["with"]) > 1:
+        (arguments.out / "upkeep.svg").write_text(draw(found["without"], found["with"]), encoding="utf-8")
 
 
 def _lake(spark: "SparkSession", settings: Settings) -> Lake:
