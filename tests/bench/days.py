@@ -230,7 +230,8 @@ def _write(arguments: argparse.Namespace, found: dict[str, list[Day]]) -> None:
     """What was measured so far; an interrupted simulation leaves its days."""
     told = {"load_every_days": arguments.step, "upkeep_every_days": arguments.every, "data": "synthetic"}
     arguments.out.mkdir(exist_ok=True)
-    (arguments.out / "upkeep.json").write_text(json.dumps({**told, **found}) + "\n", encoding="utf-8")
+    columns = {name: {key: [d[key] for d in days] for key in days[0]} for name, days in found.items()}
+    (arguments.out / "upkeep.json").write_text(json.dumps({**told, **columns}) + "\n", encoding="utf-8")
     if len(found["with"]) > 1:
         (arguments.out / "upkeep.svg").write_text(draw(found["without"], found["with"]), encoding="utf-8")
 

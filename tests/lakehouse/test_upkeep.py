@@ -101,6 +101,9 @@ def test_small_files_of_old_days_are_joined_by_year_and_young_days_are_left() ->
     def fold(figures: Figures) -> date | None:
         return decide(FHIR_RESOURCE, figures, {}, NOW, None).fold_before
 
+    many = on_main(chain(1), partitions=(Partition(day=date(2026, 6, 1), data_files=5, small_files=5),))
+    said = ("5 small files of 1 days before 2026-06-24 to be kept by year",)
+    assert decide(FHIR_RESOURCE, many, {}, NOW, None).compact == said, "what is folded is not told twice"
     assert fold(of_days(19, 20, 21, 22, 23)) == date(2026, 6, 24)
     assert fold(of_days(20, 21, 22, 23, 24)) is None
     assert fold(replace(of_days(), is_folding=True)) == date(2026, 6, 24), "an interrupted upkeep is put right"
