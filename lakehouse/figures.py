@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
 from catalog.model import Table
-from catalog.types import Date
 from lakehouse.evolve import open_catalog
 from lakehouse.settings import Settings
-from lakehouse.upkeep import Figures, Partition, Ref, SnapshotFigures
+from lakehouse.upkeep import Figures, Partition, Ref, SnapshotFigures, day_column
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table as LiveTable
@@ -25,12 +24,6 @@ When = Callable[[int], datetime]
 def committed_at(milliseconds: int) -> datetime:
     """The instant in UTC."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
-
-
-def day_column(table: Table) -> str | None:
-    """The column by whose days the table is partitioned, if it is."""
-    days = (p.column for p in table.partition if p.transform == "identity" and table.column(p.column).type == Date)
-    return next(days, None)
 
 
 def look(settings: Settings, table: Table, when: When = committed_at) -> Figures | None:

@@ -12,19 +12,26 @@ from typing import TYPE_CHECKING, Any
 from catalog.model import Table
 from catalog.tables.bronze import FHIR_RESOURCE
 from lakehouse.arrivals import PROPERTY, arrivals
-from lakehouse.figures import day_column, local_path
+from lakehouse.figures import local_path
 from lakehouse.tables import CATALOG, full_name, load
-from lakehouse.upkeep import Decision, Policy
+from lakehouse.upkeep import Decision, Policy, day_column
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
 def compact(spark: "SparkSession", table: Table, policy: Policy, fold_before: date | None) -> dict[str, int]:
-    """Join small files and apply deletes, partition by partition where it is needed; returns what was rewritten."""
-    done = _fold(spark, table, policy, fold_before) if fold_before else {}
-    rewritten = _rewrite(spark, table, policy)
-    done = {name: done.get(name, 0) + figure for name, figure in rewritten.items()}
+    """Join small files and apply deletes, partition by partition where it is needed; returns what was rewritten.
+
+    Of a table that is partitioned by day, days before `fold_before` are rewritten by year.
+    """
+    if fold_before is None:
+        done = _rewrite(spark, table, policy)
+    else:
+        folded = _fold(spark, table, policy, fold_before)
+        # Not the years: under the layout by day they would be taken for misplaced and written by day again.
+        rest = _rewrite(spark, table, policy, f'{day_column(table)} >= DATE "{fold_before}"')
+        done = {name: folded[name] + figure for name, figure in rest.items()}
     # Rewriting data leaves position deletes that hit nothing any more: they go only by a rewrite of their own.
     head = load(spark, table).currentSnapshot()
     if head is None or head.summary().get("total-delete-files") == "0":
@@ -43,7 +50,8 @@ def _rewrite(spark: "SparkSession", table: Table, policy: Policy, where: str = "
         "use-starting-sequence-number": "false",
     }
     given = ", ".join(f"'{name}', '{value}'" for name, value in options.items())
-    said = _call(spark, "rewrite_data_files", table, f"options => map({given}){where}")
+    chosen = f", where => '{where}'" if where else ""
+    said = _call(spark, "rewrite_data_files", table, f"options => map({given}){chosen}")
     names = ("rewritten_data_files_count", "added_data_files_count", "rewritten_bytes_count")
     return {name.removesuffix("_count"): int(said[name]) for name in names}
 
@@ -57,7 +65,7 @@ def _fold(spark: "SparkSession", table: Table, policy: Policy, before: date) -> 
     assert day is not None
     _partition_by(spark, table, day, by_year=True)
     try:
-        return _rewrite(spark, table, policy, f""", where => '{day} < DATE "{before}"'""")
+        return _rewrite(spark, table, policy, f'{day} < DATE "{before}"')
     finally:
         _partition_by(spark, table, day, by_year=False)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from catalog.model import CLINICAL_RECORD, OPERATIONS, SOURCE_COPY, Retention, Table
+from catalog.types import Date
 from lakehouse.errors import DeclarationError
 
 STEPS = ("compact", "manifests", "expire", "orphans")
@@ -56,9 +57,15 @@ def policy_of(table: Table) -> Policy:
     return POLICIES[table.retention]
 
 
+def day_column(table: Table) -> str | None:
+    """The column by whose days the table is partitioned, if it is."""
+    days = (p.column for p in table.partition if p.transform == "identity" and table.column(p.column).type == Date)
+    return next(days, None)
+
+
 @dataclass(frozen=True)
 class Partition:
-    """Files of one partition at main's head. `day` is set where the table is partitioned by day."""
+    """Files of one partition at main's head. `day` is set where files are kept by day."""
 
     day: date | None = None
     data_files: int = 0
@@ -170,8 +177,8 @@ def decide(table: Table, figures: Figures, needed: Mapping[int, str], at: dateti
     obstacle = obstacle or _stray_branch(table, figures)
     if obstacle:
         return Decision(table, figures, obstacle)
-    fold_before, folds = _to_fold(figures, policy, at)
-    compact = (*folds, *_to_compact(figures, policy, fold_before))
+    fold_before = _fold_before(table, policy, at)
+    compact = (*_to_fold(figures, policy, fold_before), *_to_compact(figures, policy, fold_before))
     too_many = figures.manifests >= policy.manifests
     manifests = (f"{figures.manifests} manifests, rewritten from {policy.manifests} on",) if too_many else ()
     tags = tuple(r.name for r in figures.refs if _is_over(r, figures, at))
@@ -192,18 +199,21 @@ def _stray_branch(table: Table, figures: Figures) -> str | None:
     )
 
 
-def _to_fold(figures: Figures, policy: Policy, at: datetime) -> tuple[date | None, tuple[str, ...]]:
-    """The day before which days are to be rewritten by year, and why; bin-packing alone never joins two days."""
-    if policy.fold_after_days is None:
-        return None, ()
-    before = at.date() - timedelta(days=policy.fold_after_days)
-    old = [p for p in figures.partitions if p.day is not None and p.day < before]
+def _fold_before(table: Table, policy: Policy, at: datetime) -> date | None:
+    """The day before which days are kept by year; None for a table that is not partitioned by day."""
+    if policy.fold_after_days is None or day_column(table) is None:
+        return None
+    return at.date() - timedelta(days=policy.fold_after_days)
+
+
+def _to_fold(figures: Figures, policy: Policy, before: date | None) -> tuple[str, ...]:
+    """Why days are to be rewritten by year: bin-packing alone never joins two days."""
+    found = ["an interrupted upkeep left it partitioned by year"] if figures.is_folding else []
+    old = [p for p in figures.partitions if before and p.day is not None and p.day < before]
     files = sum(p.small_files for p in old)
-    if files < policy.small_files and not figures.is_folding:
-        return None, ()
-    if not files:
-        return before, ("an interrupted upkeep left it partitioned by year",)
-    return before, (f"{files} small files of {len(old)} days before {before} to be kept by year",)
+    if files >= policy.small_files:
+        found.append(f"{files} small files of {len(old)} days before {before} to be kept by year")
+    return tuple(found)
 
 
 def _to_compact(figures: Figures, policy: Policy, fold_before: date | None) -> tuple[str, ...]:

@@ -98,15 +98,18 @@ def test_small_files_of_old_days_are_joined_by_year_and_young_days_are_left() ->
         partitions = tuple(Partition(day=date(2026, 6, d), data_files=1, small_files=1) for d in days)
         return on_main(chain(1), partitions=partitions)
 
-    def fold(figures: Figures) -> date | None:
-        return decide(FHIR_RESOURCE, figures, {}, NOW, None).fold_before
+    def why(figures: Figures) -> tuple[str, ...]:
+        decision = decide(FHIR_RESOURCE, figures, {}, NOW, None)
+        assert decision.fold_before == date(2026, 6, 24)
+        return decision.compact
 
     many = on_main(chain(1), partitions=(Partition(day=date(2026, 6, 1), data_files=5, small_files=5),))
-    said = ("5 small files of 1 days before 2026-06-24 to be kept by year",)
-    assert decide(FHIR_RESOURCE, many, {}, NOW, None).compact == said, "what is folded is not told twice"
-    assert fold(of_days(19, 20, 21, 22, 23)) == date(2026, 6, 24)
-    assert fold(of_days(20, 21, 22, 23, 24)) is None
-    assert fold(replace(of_days(), is_folding=True)) == date(2026, 6, 24), "an interrupted upkeep is put right"
+    assert why(many) == ("5 small files of 1 days before 2026-06-24 to be kept by year",)
+    assert why(of_days(19, 20, 21, 22, 23)) == ("5 small files of 5 days before 2026-06-24 to be kept by year",)
+    assert why(of_days(20, 21, 22, 23, 24)) == ()
+    assert why(on_main(chain(1), partitions=(Partition(small_files=5),))) == ("5 small files in 1 partition",)
+    assert why(replace(of_days(), is_folding=True)) == ("an interrupted upkeep left it partitioned by year",)
+    assert decided(of_days(1)).fold_before is None, "another table's class keeps no days"
 
 
 def test_manifests_are_joined_when_they_are_many() -> None:

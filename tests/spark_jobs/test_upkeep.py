@@ -52,6 +52,12 @@ def figures(lake: Lake, table: Table) -> Figures:
     return found
 
 
+def expire_all_but_the_newest(lake: Lake, table: Table) -> None:
+    """As another tool may do."""
+    arguments = f"table => '{table.name}', older_than => TIMESTAMP '{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}'"
+    lake.spark.sql(f"CALL lake.system.expire_snapshots({arguments}, retain_last => 1)").collect()
+
+
 def others(tmp_path: Path, count: int) -> list[Path]:
     """Files of another resource type, one a delivery."""
     return [write(tmp_path, f"patient-{i}.ndjson", [{"resourceType": "Patient", "id": f"p{i}"}]) for i in range(count)]
@@ -166,8 +172,7 @@ def test_where_others_expired_what_a_run_read_everything_is_evaluated_anew(lake:
     for file in others(tmp_path, 2):
         ingest(lake, file)
     for table in (FHIR_RESOURCE, TINY):
-        arguments = f"table => '{table.name}', older_than => now(), retain_last => 1"
-        lake.spark.sql(f"CALL lake.system.expire_snapshots({arguments})").collect()
+        expire_all_but_the_newest(lake, table)
     ingest(lake, write(tmp_path, "b.ndjson", [observation("b", 3)]))
     result = run(lake)
     assert (result.mode, result.records) == ("full", {"accepted": 2, "superseded": 1})
@@ -218,8 +223,7 @@ def test_what_a_job_looked_up_stays_and_where_it_is_gone_everything_is_evaluated
     keep()
     assert [r.state for r in make(patient, condition)] == ["unchanged"] * 2, "compaction is nothing new to read"
     born(1971)
-    arguments = "table => 'silver.patient', older_than => now(), retain_last => 1"
-    lake.spark.sql(f"CALL lake.system.expire_snapshots({arguments})").collect()
+    expire_all_but_the_newest(lake, patient.writes)
     (result,) = make(condition)
     assert (result.mode, result.records) == ("full", {"quarantined": 1})
 
