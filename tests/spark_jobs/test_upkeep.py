@@ -137,7 +137,7 @@ def test_killed_between_any_two_commits_and_called_again_leaves_the_same_rows_an
         assert (rows(lake), held(lake)) == (seen, back)
         deliver(day := next(days))
         assert rows(lake) == [(key, "final", 10 * day + n) for n, key in enumerate("abc")]
-        assert held(lake) == [("bad", "amount_is_not_negative")]
+        assert set(held(lake)) == {("bad", "amount_is_not_negative")}
     keep_up(lake, TINY, FHIR_RESOURCE, QUARANTINE)
     keep_up(lake, TINY, FHIR_RESOURCE, QUARANTINE)
     for table in (TINY, FHIR_RESOURCE):
