@@ -104,6 +104,20 @@ lineage_edges = sa.Table(
     sa.Column("masking", sa.Boolean, primary_key=True, comment="The input can't be read back, as of a hash."),
 )
 
+upkeep = sa.Table(
+    "upkeep",
+    metadata,
+    sa.Column("upkeep_id", sa.String, primary_key=True, comment="One call of `lake maintain`; sorts by time."),
+    sa.Column("table_name", sa.String, primary_key=True),
+    sa.Column("step", sa.String, primary_key=True, comment="compact, manifests, expire or orphans."),
+    sa.Column("why", sa.String, nullable=False),
+    sa.Column("started_at", sa.String, nullable=False),
+    sa.Column("ended_at", sa.String, comment="Null: it did not come to its end."),
+    sa.Column("done", sa.String, comment="JSON: what was rewritten or let go."),
+    sa.Column("before", sa.String, nullable=False, comment="JSON: the table's figures."),
+    sa.Column("after", sa.String, comment="JSON: the same afterwards."),
+)
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -235,6 +249,17 @@ class Control:
         query = sa.select(runs.c.run_id).where(runs.c.run_id.in_(newest)).order_by(runs.c.table_name)
         with self._engine.connect() as db:
             return [self.run(run_id) for run_id in db.execute(query).scalars().all()]
+
+    def begin_upkeep(self, row: Mapping[str, Any]) -> None:
+        """Write that a step of upkeep begins."""
+        with self._engine.begin() as db:
+            db.execute(upkeep.insert().values(started_at=now(), **row))
+
+    def end_upkeep(self, upkeep_id: str, table_name: str, step: str, *, done: str, after: str) -> None:
+        """Write what it did."""
+        same = (upkeep.c.upkeep_id == upkeep_id, upkeep.c.table_name == table_name, upkeep.c.step == step)
+        with self._engine.begin() as db:
+            db.execute(upkeep.update().where(*same).values(ended_at=now(), done=done, after=after))
 
     def landed_hashes(self) -> dict[str, str]:
         """Path of each file whose ingestion was published, by the SHA-256 of its bytes."""

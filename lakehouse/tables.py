@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 CATALOG = "lake"
 RUN_KEY = "carelake.run-key"
 RUN_ID = "carelake.run-id"
+REPLACE = "replace"
 _PARTITION = re.compile(r"partitions\.resource_type=([^/]*)")
 _FAILED_TAG_DAYS = 7
 _creating = threading.Lock()
@@ -30,24 +31,32 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A committed state of a table. `summary` holds Iceberg's figures and Carelake's stamps."""
+    """A committed state of a table. `summary` holds Iceberg's figures and Carelake's stamps.
+
+    `operation` is Iceberg's: append, overwrite, delete, or replace (other files, the same rows).
+    """
 
     id: int
     parent: int | None
     summary: Mapping[str, str]
+    operation: str = "append"
 
     @property
     def resource_types(self) -> frozenset[str] | None:
         """For bronze: the FHIR types that the commit brought; None where its summary does not say."""
-        if self.summary.get("total-records") == "0":  # the root that the first branch made
+        # The root that the first branch made, and compaction, which names the partitions that it rewrote.
+        if self.summary.get("total-records") == "0" or self.operation == REPLACE:
             return frozenset()
         found = frozenset(m.group(1) for key in self.summary if (m := _PARTITION.match(key)))
         return found or None
 
     @property
     def rows(self) -> int:
-        """Rows in all files, before deletes are applied."""
-        return int(self.summary.get("total-records", 0)) - int(self.summary.get("total-position-deletes", 0))
+        """Rows in all files, before deletes are applied: 0 only where there is none.
+
+        Less the position deletes it could be 0 for a table full of rows: compaction leaves deletes that hit nothing.
+        """
+        return int(self.summary.get("total-records", 0))
 
 
 def full_name(table: Table) -> str:
@@ -70,17 +79,35 @@ def ensure(spark: "SparkSession", table: Table) -> None:
 
 def history(spark: "SparkSession", table: Table, branch: str = "main") -> Iterator[Snapshot]:
     """Snapshots of a branch, newest first, back to the oldest that was not expired; none for an empty table."""
-    iceberg = _load(spark, table)
+    iceberg = load(spark, table)
     snapshot = iceberg.snapshot(branch)
     while snapshot is not None:
         parent = snapshot.parentId()
-        yield Snapshot(snapshot.snapshotId(), parent, dict(snapshot.summary()))
+        yield Snapshot(snapshot.snapshotId(), parent, dict(snapshot.summary()), snapshot.operation() or "append")
         snapshot = iceberg.snapshot(parent) if parent is not None else None
 
 
 def current(spark: "SparkSession", table: Table, branch: str = "main") -> Snapshot | None:
     """The newest snapshot of a branch, or None for a table without data or without that branch."""
     return next(history(spark, table, branch), None)
+
+
+def version(spark: "SparkSession", table: Table) -> Snapshot | None:
+    """The newest snapshot of main that changed rows: compaction after it makes nothing new to read.
+
+    Where no such snapshot is left, the newest one; None for an empty table.
+    """
+    newest = None
+    for snapshot in history(spark, table):
+        if snapshot.operation != REPLACE:
+            return snapshot
+        newest = newest or snapshot
+    return newest
+
+
+def is_there(spark: "SparkSession", table: Table, snapshot_id: int) -> bool:
+    """Whether that snapshot has not expired, so that its rows can be read; it need not be in main's history."""
+    return load(spark, table).snapshot(snapshot_id) is not None
 
 
 def read(spark: "SparkSession", table: Table, snapshot_id: int | None = None) -> "DataFrame":
@@ -223,7 +250,7 @@ def _stamped(spark: "SparkSession", stamp: Mapping[str, str], work: Callable[[],
         raise failure[0]
 
 
-def _load(spark: "SparkSession", table: Table) -> Any:
+def load(spark: "SparkSession", table: Table) -> Any:
     """The Iceberg table object, freshly read."""
     jvm: Any = spark.sparkContext._jvm
     return jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(spark._jsparkSession, full_name(table))

@@ -13,6 +13,7 @@ from catalog.model import Table
 from catalog.tables.bronze import FHIR_RESOURCE
 from catalog.tables.ops import QUARANTINE
 from lakehouse import tables
+from lakehouse.arrivals import Arrivals, arrivals
 from spark_jobs.job import Job, Lookup
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Plan:
     base: tables.Snapshot | None
     since: dict[str, Any] | None
     retry_held: bool
+    arrived: Arrivals
 
     @property
     def is_settled(self) -> bool:
@@ -86,50 +88,50 @@ def make_plan(
     """Pin the inputs. `last` is the job's last finished run from the control database.
 
     The version of the FHIR input is the newest bronze snapshot that brought this resource type; others don't count.
+    Where a snapshot that the last run read is gone and cannot be done without, everything is evaluated anew.
     """
     basis = basis_of(job)
-    inputs: dict[str, int | None] = {FHIR_RESOURCE.name: _newest_with(spark, job.view["resource"])}
+    arrived = arrivals(spark)
+    inputs: dict[str, int | None] = {FHIR_RESOURCE.name: arrived.newest(job.view["resource"])}
     for lookup in job.lookups:
-        snapshot = tables.current(spark, lookup.table)
+        snapshot = tables.version(spark, lookup.table)
         inputs[lookup.table.name] = snapshot.id if snapshot else None
     base = tables.current(spark, job.writes)
-    goes_on = not full and last is not None and last["basis"] == basis and _known(spark, last)
+    goes_on = not full and last is not None and last["basis"] == basis and _can_tell(spark, job, arrived, last)
     run_key = digest(basis, sorted(inputs.items()), as_of, "full" if full else "", "retry" if retry_held else "")
     new_day = goes_on and last is not None and last["as_of"] != as_of
     since = dict(last) if goes_on and last is not None else None
-    return Plan(job, basis, run_key, as_of, inputs, base, since, retry_held or new_day)
+    return Plan(job, basis, run_key, as_of, inputs, base, since, retry_held or new_day, arrived)
 
 
-def _newest_with(spark: "SparkSession", resource_type: str) -> int | None:
-    for snapshot in tables.history(spark, FHIR_RESOURCE):
-        if snapshot.resource_types is None or resource_type in snapshot.resource_types:
-            return snapshot.id
-    return None
-
-
-def _known(spark: "SparkSession", last: Mapping[str, Any]) -> bool:
-    """Whether the snapshots that the last run read are still there, so that what came after can be told."""
-    seen = last["inputs"].get(FHIR_RESOURCE.name)
-    return seen is None or any(s.id == seen for s in tables.history(spark, FHIR_RESOURCE))
+def _can_tell(spark: "SparkSession", job: Job, arrived: Arrivals, last: Mapping[str, Any]) -> bool:
+    """Whether what is different since the last run can be told from what it read: some of that may have expired."""
+    read = last["inputs"]
+    before = [(lookup.table, read.get(lookup.table.name)) for lookup in job.lookups]
+    return arrived.tells_what_came_after(job.view["resource"], read.get(FHIR_RESOURCE.name)) and all(
+        snapshot is None or tables.is_there(spark, table, snapshot) for table, snapshot in before
+    )
 
 
 def records_to_evaluate(spark: "SparkSession", plan: Plan) -> "DataFrame":
-    """Rows of bronze.fhir_resource of the job's type, at the pinned snapshot.
+    """Rows of bronze.fhir_resource of the job's type, as pinned.
 
     All of them, or in an incremental run all versions of each record that may come out differently: a new version
-    came, it was held back before, a looked-up value changed.
+    came, it was held back before, a looked-up value changed. They are read at bronze's newest snapshot: the rows of
+    this type are the same there as at the version that counts, which may have expired.
     """
     from pyspark.sql import functions as F
 
     until = plan.inputs[FHIR_RESOURCE.name]
     resource_type = plan.job.view["resource"]
-    records = tables.read(spark, FHIR_RESOURCE, until).where(F.col("resource_type") == resource_type)
+    at = None if until is None else plan.arrived.head
+    records = tables.read(spark, FHIR_RESOURCE, at).where(F.col("resource_type") == resource_type)
     if plan.since is None or until is None:
         return records
     seen = plan.since["inputs"].get(FHIR_RESOURCE.name)
     changed: list[DataFrame] = []
     if seen != until:
-        new = tables.read_appended(spark, FHIR_RESOURCE, seen, until)
+        new = tables.read_appended(spark, FHIR_RESOURCE, plan.arrived.start(seen), until)
         changed.append(new.where(F.col("resource_type") == resource_type).select("resource_id"))
     moved = False
     for lookup in plan.job.lookups:
