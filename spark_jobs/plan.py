@@ -55,11 +55,12 @@ def digest(*parts: object) -> str:
 def basis_of(job: Job) -> str:
     """Hash of all that decides the result beside the data: declaration, view and the code that applies them."""
     lookups = [(lookup.table.name, lookup.columns) for lookup in job.lookups]
-    return digest(job.name, job.writes, json.dumps(job.view, sort_keys=True), lookups, _code_hash())
+    return digest(job.name, job.writes, json.dumps(job.view, sort_keys=True), lookups, code_hash(_CODE))
 
 
 @cache
-def _code_hash() -> str:
+def code_hash(code: tuple[tuple[str, str], ...]) -> str:
+    """Hash of the files behind these (package, file or folder)."""
     hashed = hashlib.sha256()
 
     def add(item: Traversable) -> None:
@@ -69,7 +70,7 @@ def _code_hash() -> str:
         elif item.name.endswith((".py", ".csv", ".json")):
             hashed.update(item.name.encode() + b"\0" + item.read_bytes())
 
-    for package, name in _CODE:
+    for package, name in code:
         add(files(package).joinpath(name))
     return hashed.hexdigest()
 
