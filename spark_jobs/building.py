@@ -1,7 +1,7 @@
 """Steps 2 and 4 of a mart: make the rows of those whom a change concerns, or all, and put them in the place of the old.
 
-There is no step 3: a mart holds nothing back. A row that breaks a rule is a fault of the mart or of what it was made of,
-and stops the publish at the gate.
+There is no step 3: a mart holds nothing back. A row that breaks a rule is a fault of the mart, or of what it was made
+of, and stops the publish at the gate.
 """
 
 from typing import TYPE_CHECKING

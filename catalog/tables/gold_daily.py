@@ -51,8 +51,8 @@ DAILY_CENSUS = Table(
 
 OBSERVATION_DAILY = Table(
     "gold.observation_daily",
-    doc="What was measured of a person on a day: laboratory results and vital signs, one row a code and unit. Withdrawn "
-    "values and those without a number, a code, a person or a whole date are left out.",
+    doc="What was measured of a person on a day: laboratory results and vital signs, one row a code and unit. "
+    "Withdrawn values and those without a number, a code, a person or a whole date are left out.",
     grain="one row per person, day, code and unit",
     columns=(
         patient_id(),

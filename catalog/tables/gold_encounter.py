@@ -123,9 +123,9 @@ ENCOUNTER_FACT = Table(
 
 READMISSION = Table(
     "gold.readmission",
-    doc="Acute inpatient stays as index admissions of a 30-day readmission measure in the shape of CMS's: which count, why "
-    "the others do not, and what followed. Age is not restricted, and the shipped code lists are short: numbers are not "
-    "those of CMS.",
+    doc="Acute inpatient stays as index admissions of a 30-day readmission measure in the shape of CMS's: which "
+    "count, why the others do not, and what followed. Age is not restricted, and the shipped code lists are short: "
+    "numbers are not those of CMS.",
     grain="one row per stay: an inpatient encounter, or several that count as one",
     columns=(
         Column("encounter_id", Text, doc="The stay's first encounter.", ref="gold.encounter_fact", tag=LINKING),
@@ -133,9 +133,9 @@ READMISSION = Table(
         Column(
             "encounter_ids",
             array(Text),
-            doc="All encounters of the stay, in order: a return on the day of discharge to the same hospital for the same "
-            "primary diagnosis is the same stay, and so is one that begins at the same hospital before the earlier one "
-            "ended. Where a diagnosis is missing, a return is not known to be for the same condition.",
+            doc="All encounters of the stay, in order: a return on the day of discharge to the same hospital for the "
+            "same primary diagnosis is the same stay, and so is one that begins at the same hospital before the "
+            "earlier one ended. Where a diagnosis is missing, a return is not known to be for the same condition.",
             tag=LINKING,
         ),
         facility_key(),
@@ -151,23 +151,24 @@ READMISSION = Table(
             "exclusion_reason",
             "Why it is no index admission, the first that holds: not yet discharged; a day is not known; died; left "
             "against advice (`aadvice`, or 07 of NUBC: not known where the source gives no disposition); transferred, "
-            "that is another hospital's stay began by the next day; treatment of cancer; rehabilitation; psychiatric (by "
-            "primary diagnosis, spark_jobs/marts/planned.csv); fewer than 30 days from discharge to the last day on which "
-            "any encounter in the data starts or ends. Null for an index admission.",
+            "that is another hospital's stay began by the next day; treatment of cancer; rehabilitation; psychiatric "
+            "(by primary diagnosis, spark_jobs/marts/planned.csv); fewer than 30 days from discharge to the last day "
+            "on which any encounter in the data starts or ends. Null for an index admission.",
             OPERATIONAL,
             EXCLUSIONS,
         ),
         flag(
             "is_planned",
-            "True if the stay is known to be planned: an always planned procedure or diagnosis, or a potentially planned "
-            "procedure with a primary diagnosis that is not acute (spark_jobs/marts/planned.csv; ICD-10 codes only). "
-            "False also where codes are missing.",
+            "True if the stay is known to be planned: an always planned procedure or diagnosis, or a potentially "
+            "planned procedure with a primary diagnosis that is not acute (spark_jobs/marts/planned.csv; ICD-10 codes "
+            "only). False also where codes are missing.",
         ),
         text("planned_reason", "Which rule makes it planned; null if none does.", OPERATIONAL, PLANNED_REASONS),
         flag(
             "is_readmitted",
             "Of index admissions: true if the person's next stay, anywhere in the data, starts within 30 days of "
-            "discharge and is not planned. A planned one that comes first blocks later ones. Null if no index admission.",
+            "discharge and is not planned. A planned one that comes first blocks later ones. Null if no index "
+            "admission.",
             null=True,
         ),
         Column(

@@ -61,10 +61,10 @@ PATIENT_SUMMARY = Table(
         Column(
             "charlson_index",
             count("n", "n").type,
-            doc="Charlson comorbidity index with the weights of Charlson 1987 (J Chronic Dis 40:373), by the ICD-10 codes "
-            "of Quan 2005 (Med Care 43:1130; spark_jobs/marts/charlson.csv) over all asserted conditions on record, active "
-            "or not; of diabetes, liver disease and tumours the graver form counts. Age is not added. Null where it cannot "
-            "be told (charlson_missing_reason), never 0 for want of codes.",
+            doc="Charlson comorbidity index with the weights of Charlson 1987 (J Chronic Dis 40:373), by the ICD-10 "
+            "codes of Quan 2005 (Med Care 43:1130; spark_jobs/marts/charlson.csv) over all asserted conditions on "
+            "record, active or not; of diabetes, liver disease and tumours the graver form counts. Age is not added. "
+            "Null where it cannot be told (charlson_missing_reason), never 0 for want of codes.",
             null=True,
             unit="{score}",
             tag=CLINICAL,
@@ -84,7 +84,8 @@ PATIENT_SUMMARY = Table(
         ),
         count(
             "conditions_without_icd10",
-            "Asserted conditions that the index cannot see, for they have no ICD-10 code: with many, it is a lower bound.",
+            "Asserted conditions that the index cannot see, for they have no ICD-10 code: with many, it is a lower "
+            "bound.",
         ),
         *(
             column
@@ -123,8 +124,8 @@ PATIENT_SUMMARY = Table(
         flag("has_high_comorbidity", "Rule: a Charlson index of 3 or more; null where there is no index.", null=True),
         flag(
             "has_high_blood_pressure",
-            "Rule: the last systolic pressure is 140 mm[Hg] or more or the last diastolic one 90 or more, each of the last "
-            "12 months; null if neither was measured in them.",
+            "Rule: the last systolic pressure is 140 mm[Hg] or more or the last diastolic one 90 or more, each of the "
+            "last 12 months; null if neither was measured in them.",
             null=True,
         ),
         CHANGED_BY,

@@ -30,8 +30,8 @@ class Comorbidity:
 @cache
 def comorbidities() -> tuple[Comorbidity, ...]:
     """The table charlson.csv: weights of Charlson 1987, ICD-10 codes of Quan 2005 (a code belongs to one disease)."""
-    with files("spark_jobs.marts").joinpath("charlson.csv").open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines))
+    text = files("spark_jobs.marts").joinpath("charlson.csv").read_text(encoding="utf-8")
+    rows = csv.DictReader(text.splitlines())
     return tuple(Comorbidity(r["category"], int(r["weight"]), tuple(r["prefixes"].split())) for r in rows)
 
 

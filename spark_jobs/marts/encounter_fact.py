@@ -125,7 +125,7 @@ def encounter_fact(
 
 
 def _of_same_person(rows: DataFrame, others: DataFrame, key: str) -> DataFrame:
-    """`rows` with the columns of the other row that agrees in `key` and is of the same person, or of nobody as it is."""
+    """`rows` with the columns of the other row that agrees in `key` and is of the same person, or of nobody too."""
     renamed = others.withColumnRenamed("patient_id", "_patient")
     if key == "patient_id":
         return rows.join(renamed, rows["patient_id"] == renamed["_patient"], "left").drop("_patient")
@@ -196,9 +196,10 @@ def _counts(
         ),
         "medication_administrations": (medication_administrations.where("is_done"), "medication_administration_id"),
     }
+    nothing = F.lit(None).cast("string")
     parts = [
         rows.where("encounter_id is not null").select(
-            *_OWNER, *(F.col(key if name == kind else F.lit(None).cast("string")).alias(name) for name in kinds)
+            *_OWNER, *((F.col(key) if name == kind else nothing).alias(name) for name in kinds)
         )
         for kind, (rows, key) in kinds.items()
     ]

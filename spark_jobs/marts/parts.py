@@ -60,8 +60,9 @@ def completed_years(birth_on: Column, day: Column) -> Column:
 def preferred_coding(codings: Column) -> Column:
     """One coding of a concept: of ICD-10-CM, else of ICD-10, else the first one with a code."""
     named = F.filter(codings, lambda coding: coding["code"].isNotNull())
-    of = [F.get(F.filter(named, lambda c, s=systems: c["system"].isin(*s)), F.lit(0)) for systems in (ICD10CM, ICD10)]
-    return F.coalesce(*of, F.get(named, F.lit(0)))
+    icd10cm = F.filter(named, lambda coding: coding["system"].isin(*ICD10CM))
+    icd10 = F.filter(named, lambda coding: coding["system"].isin(*ICD10))
+    return F.coalesce(*(F.get(some, F.lit(0)) for some in (icd10cm, icd10, named)))
 
 
 def is_icd10(system: Column) -> Column:
