@@ -20,8 +20,11 @@ _EMERGENCY = "EMER"
 
 def finish(rows: DataFrame, table: Table) -> DataFrame:
     """The mart's contract: the table's columns in declared order, in their declared types."""
+    made = {field.name: field.dataType.simpleString() for field in rows.schema}
     types = {c.name: c.type.spark for c in table.columns}
-    return rows.select(*(F.col(name).cast(types[name]).alias(name) for name in made_columns(table)))
+    return rows.select(
+        *(F.col(n) if made[n] == types[n] else F.col(n).cast(types[n]).alias(n) for n in made_columns(table))
+    )
 
 
 def has_taken_place(status: Column) -> Column:
