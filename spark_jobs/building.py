@@ -4,6 +4,7 @@ There is no step 3: a mart holds nothing back. A row that breaks a rule is a fau
 of, and stops the publish at the gate.
 """
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from catalog.model import Table
@@ -25,13 +26,13 @@ def write_mart(run: Run, plan: MartPlan) -> Written | None:
     # 2. Compute; Spark does it while it writes. Killed here: nothing.
     run.begin("compute")
     sources = {s.argument: source_rows(session, s, plan.inputs[s.table.name]) for s in mart.reads}
-    whole = mart(**sources, **plan.given)
+    whole = cache(lambda: mart(**sources, **plan.given))
     record_mart_lineage(run.control, plan, whole)
     chosen = subjects(session, plan)
     if chosen is None:
         # 4. Write to a branch, in one commit. Killed here: a stray branch.
         run.begin("write")
-        _replace(run, _stamped(whole, run), is_new=plan.base is None)
+        _replace(run, _stamped(whole(), run), is_new=plan.base is None)
     else:
         chosen = chosen.persist()
         try:

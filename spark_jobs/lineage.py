@@ -4,7 +4,7 @@ Three plans stand one on the other: from bronze to what a view is put on, the jo
 and the choice among versions. What lies between the first two, the view's own plan, is told by the view's compiler.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -57,10 +57,10 @@ def job_edges(job: Job, evaluated: "DataFrame") -> list[Edge]:
     return sorted(set[Edge]().union(*edges))
 
 
-def record_mart_lineage(control: Control, plan: MartPlan, rows: "DataFrame") -> None:
-    """The same for a mart; `rows` are all rows that its function makes, before any is left out as unchanged."""
+def record_mart_lineage(control: Control, plan: MartPlan, whole: "Callable[[], DataFrame]") -> None:
+    """The same for a mart; `whole` gives all rows that its function makes, before any is left out as unchanged."""
     if not control.lineage(plan.basis, VERSION):
-        control.keep_lineage(plan.basis, VERSION, mart_edges(plan.job, rows))
+        control.keep_lineage(plan.basis, VERSION, mart_edges(plan.job, whole()))
 
 
 def mart_edges(mart: Mart, rows: "DataFrame") -> list[Edge]:

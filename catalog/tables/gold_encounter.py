@@ -16,7 +16,7 @@ from catalog.tables.gold_parts import (
 )
 from catalog.tables.record import CHANGED_BY
 from catalog.tables.silver_patient import ENCOUNTER_STATUSES, GENDERS
-from catalog.types import Text, array
+from catalog.types import Integer, Text, array
 
 DIAGNOSIS_SOURCES = ("reason_condition", "reason_code", "encounter_diagnosis")
 EXCLUSIONS = (
@@ -88,9 +88,9 @@ ENCOUNTER_FACT = Table(
         text("discharge_disposition_code", "Where the person went to, first coding; null if the source does not say."),
         flag(
             "died_in_hospital",
-            "Of inpatient and emergency encounters only. True if the disposition says expired (`exp`; 20, 40, 41 or 42 "
-            "of NUBC), or the time of death, given to the second, lies within the encounter. Null if death and "
-            "end cannot be compared. Else false.",
+            "Of inpatient and emergency encounters only. True if the disposition says expired (`exp`; 20, 40, 41 or 42 of "
+            "NUBC), false if it says anything else. Without one: true if the time of death, given to the second, lies "
+            "within the encounter; false if the person is alive or died on another day; null if it cannot be told.",
             null=True,
         ),
         CHANGED_BY,
@@ -181,7 +181,7 @@ READMISSION = Table(
         ),
         Column(
             "days_to_readmission",
-            count("n", "n").type,
+            Integer,
             doc="Days from discharge to readmission, by the facilities' calendars; 0 is the day of discharge.",
             null=True,
             unit="d",

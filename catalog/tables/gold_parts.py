@@ -15,7 +15,8 @@ def facility_key() -> Column:
     return Column(
         "facility_key",
         Text,
-        doc="The organization responsible: its id, else the reference as written, else `unknown`.",
+        doc="The organization responsible: its id, else the reference as written, else `unknown`. Where a source names "
+        "departments, each counts as a facility.",
         tag=LINKING,
     )
 

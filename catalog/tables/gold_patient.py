@@ -4,7 +4,7 @@ from catalog.model import CLINICAL, CLINICAL_RECORD, OPERATIONAL, QUASI, SUBJECT
 from catalog.tables.gold_parts import age_years, count, day, flag, moment, number, patient_id, text
 from catalog.tables.record import CHANGED_BY
 from catalog.tables.silver_patient import GENDERS
-from catalog.types import Codings, Double, Text, Timestamp, array, struct
+from catalog.types import Codings, Double, Integer, Text, Timestamp, array, struct
 
 LAST_VITAL_SIGNS = (
     ("systolic_blood_pressure", "systolic_mmhg", "mm[Hg]"),
@@ -60,7 +60,7 @@ PATIENT_SUMMARY = Table(
         ),
         Column(
             "charlson_index",
-            count("n", "n").type,
+            Integer,
             doc="Charlson comorbidity index with the weights of Charlson 1987 (J Chronic Dis 40:373), by the ICD-10 "
             "codes of Quan 2005 (Med Care 43:1130; spark_jobs/marts/charlson.csv) over all asserted conditions on "
             "record, active or not; of diabetes, liver disease and tumours the graver form counts. Age is not added. "
