@@ -90,7 +90,8 @@ ENCOUNTER_FACT = Table(
             "died_in_hospital",
             "Of inpatient and emergency encounters only. True if the disposition says expired (`exp`; 20, 40, 41 or 42 "
             "of NUBC), false if it says anything else. Without one: true if the time of death, given to the second, "
-            "lies within the encounter; false if the person is alive or died on another day; null if it cannot be told.",
+            "lies within the encounter; false if the person is alive or died on another day; null if that cannot be "
+            "told.",
             null=True,
         ),
         CHANGED_BY,
