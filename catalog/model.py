@@ -73,7 +73,7 @@ class Level(Enum):
 class Kind(Enum):
     """What a check looks at."""
 
-    ROW = "row"  # a condition that each good row meets; a failing row is quarantined before it is written
+    ROW = "row"  # a condition that each good row meets; a failing row is quarantined; in gold it stops the publish
     UNIQUE = "unique"  # no two rows share these columns
     REFERENCE = "reference"  # every value exists as the key of the referenced table
     VOLUME = "volume"  # not far fewer rows than the last published snapshot

@@ -3,7 +3,7 @@
 from types import ModuleType
 
 from catalog.model import InvalidTable, Table
-from catalog.tables import bronze, ops, silver
+from catalog.tables import bronze, gold, ops, silver
 
 
 def collect(*modules: ModuleType) -> dict[str, Table]:
@@ -20,4 +20,4 @@ def collect(*modules: ModuleType) -> dict[str, Table]:
     return tables
 
 
-TABLES: dict[str, Table] = collect(bronze, silver, ops)
+TABLES: dict[str, Table] = collect(bronze, silver, gold, ops)

@@ -16,7 +16,7 @@ from lakehouse.errors import EnvironmentFailed
 from lakehouse.settings import Settings
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
 
 SAMPLE_KEYS = 5
 _soda_import = threading.Lock()
@@ -46,6 +46,27 @@ def warning_outcomes(table: Table, counts: Mapping[str, int]) -> list[Outcome]:
     ]
 
 
+def row_rules(table: Table) -> tuple[Check, ...]:
+    """The row rules of both levels."""
+    return table.checks_of(Kind.ROW)
+
+
+def rule_outcomes(rows: "DataFrame", table: Table, counts: Mapping[str, int], as_of: str) -> list[Outcome]:
+    """The results of all row rules on rows that nothing was held back of; `counts` has how many rows break each."""
+    from pyspark.sql import functions as F
+
+    found = []
+    for rule in row_rules(table):
+        bad = counts[rule.name]
+        keys: tuple[str, ...] = ()
+        if bad:
+            failing = rows.where(F.array_contains(broken_rules(table, rule.level, as_of), rule.name))
+            keys = _hashed_keys(failing.select(*table.key))
+        outcome = rule.level.value if bad else "pass"
+        found.append(Outcome(rule.name, rule.level.value, outcome, bad, rule.doc, keys))
+    return found
+
+
 def gate(
     session: "SparkSession",
     table: Table,
@@ -71,17 +92,16 @@ def _outcome(session: "SparkSession", table: Table, check: ScanCheck, found: "di
     value = (found.get("diagnostics") or {}).get("value")
     keys: tuple[str, ...] = ()
     if found["outcome"] != "pass" and check.failing:
-        keys = _hashed_keys(session, check.failing)
+        keys = _hashed_keys(session.sql(check.failing))
     return Outcome(
         check.name, check.level.value, found["outcome"], None if value is None else float(value), check.doc, keys
     )
 
 
-def _hashed_keys(session: "SparkSession", failing: str) -> tuple[str, ...]:
+def _hashed_keys(rows: "DataFrame") -> tuple[str, ...]:
     """The first few failing keys as SHA-256 prefixes: enough to tell rows apart, not to name a person."""
     from pyspark.sql import functions as F
 
-    rows = session.sql(failing)
     key = F.concat_ws("|", *(F.col(c).cast("string") for c in rows.columns))
     hashes = rows.select(F.substring(F.sha2(key, 256), 1, 16).alias("key")).limit(SAMPLE_KEYS).collect()
     return tuple(sorted(row.key for row in hashes))

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -27,7 +28,25 @@ class Settings(BaseSettings):
     openlineage: str = Field(
         "", description="Where OpenLineage events go: a file (JSON lines) or an http(s) URL; empty: nowhere."
     )
+    time_zone: str = Field("UTC", description="Time zone of facilities (IANA name): what a day is in gold tables.")
+    facility_time_zones: dict[str, str] = Field(
+        {}, description='Other time zones by facility_key, as JSON: `{"hospital-1": "America/New_York"}`.'
+    )
+    planned_codes: Path | None = Field(
+        None, description="CSV of planned procedures and diagnoses for readmissions; empty: the short list that ships."
+    )
     as_of: str = Field("", pattern=r"^(\d{4}-\d\d-\d\d)?$", description="The run's clock as a UTC day; empty: today.")
+
+    @field_validator("time_zone", "facility_time_zones")
+    @classmethod
+    def _zones_are_known(cls, value: str | dict[str, str]) -> str | dict[str, str]:
+        """Refuse a name that the IANA database does not have."""
+        for name in [value] if isinstance(value, str) else value.values():
+            try:
+                ZoneInfo(name)
+            except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+                raise ValueError(f"{name!r} is no time zone of the IANA database, such as America/New_York") from error
+        return value
 
     @property
     def root(self) -> Path:

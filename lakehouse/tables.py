@@ -130,6 +130,11 @@ def read_branch(spark: "SparkSession", table: Table, branch: str) -> "DataFrame"
     return spark.read.option("branch", branch).table(full_name(table))
 
 
+def live(rows: "DataFrame") -> "DataFrame":
+    """The rows that are not marked as deleted; tables that keep no deleted rows have no mark."""
+    return rows.where("not is_deleted") if "is_deleted" in rows.columns else rows
+
+
 def make_branch(spark: "SparkSession", table: Table, branch: str, base: int | None) -> None:
     """A fresh branch at `base`; one that an interrupted run left behind is replaced."""
     drop_branch(spark, table, branch)
@@ -150,8 +155,28 @@ def append(rows: "DataFrame", table: Table, branch: str, stamp: Mapping[str, str
     writer.append()
 
 
-def merge(rows: "DataFrame", table: Table, branch: str, stamp: Mapping[str, str], unless_same: list[str]) -> None:
-    """Insert or update by key in one commit; a row whose `unless_same` columns all agree is left alone."""
+def replace_all(rows: "DataFrame", table: Table, branch: str, stamp: Mapping[str, str]) -> None:
+    """Put these rows in the place of all rows of a branch, in one commit that carries `stamp`."""
+    from pyspark.sql import functions as F
+
+    writer = rows.writeTo(f"{full_name(table)}.branch_{branch}")
+    for key, value in stamp.items():
+        writer = writer.option(f"snapshot-property.{key}", value)
+    writer.overwrite(F.lit(True))
+
+
+def merge(
+    rows: "DataFrame",
+    table: Table,
+    branch: str,
+    stamp: Mapping[str, str],
+    unless_same: list[str],
+    gone: str | None = None,
+) -> None:
+    """Insert or update by key in one commit; a row whose `unless_same` columns all agree is left alone.
+
+    `gone` names a boolean column of `rows` beside the table's own: a row of that key is deleted where it is true.
+    """
     spark = rows.sparkSession
     source = f"merge_{branch}"
     rows.createOrReplaceTempView(source)
@@ -159,7 +184,8 @@ def merge(rows: "DataFrame", table: Table, branch: str, stamp: Mapping[str, str]
     same = " AND ".join(f"t.{c} <=> s.{c}" for c in unless_same)
     statement = (
         f"MERGE INTO {full_name(table)}.branch_{branch} t USING {source} s ON {on} "
-        f"WHEN MATCHED AND NOT ({same}) THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
+        + (f"WHEN MATCHED AND s.{gone} THEN DELETE " if gone else "")
+        + f"WHEN MATCHED AND NOT ({same}) THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
     )
     try:
         _stamped(spark, stamp, lambda: spark.sql(statement))

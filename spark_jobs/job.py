@@ -7,6 +7,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from catalog.model import Table
+from catalog.tables.bronze import FHIR_RESOURCE
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -40,6 +41,11 @@ class Job:
     writes: Table
     function: "Callable[..., DataFrame]"
     lookups: tuple[Lookup, ...] = ()
+
+    @property
+    def read_tables(self) -> tuple[Table, ...]:
+        """The tables that it reads from."""
+        return (FHIR_RESOURCE, *(lookup.table for lookup in self.lookups))
 
     def __call__(self, rows: "DataFrame", **lookups: "DataFrame") -> "DataFrame":
         """Run the function as it is, for a test with ten rows."""

@@ -1,4 +1,4 @@
-"""All jobs, in an order that a reader follows; who waits for whom is told by their lookups."""
+"""All jobs, in an order that a reader follows; who waits for whom is told by what they read."""
 
 from spark_jobs.conform.adverse_event import adverse_event
 from spark_jobs.conform.allergy import allergy
@@ -27,6 +27,12 @@ from spark_jobs.conform.procedure import procedure
 from spark_jobs.conform.survey_response import survey_response
 from spark_jobs.conform.vital_sign import vital_sign
 from spark_jobs.job import Job
+from spark_jobs.mart import Mart
+from spark_jobs.marts.daily_census import daily_census
+from spark_jobs.marts.encounter_fact import encounter_fact
+from spark_jobs.marts.observation_daily import observation_daily
+from spark_jobs.marts.patient_summary import patient_summary
+from spark_jobs.marts.readmission import readmission
 
 JOBS: tuple[Job, ...] = (
     organization,
@@ -56,3 +62,15 @@ JOBS: tuple[Job, ...] = (
     imaging_study,
     device,
 )
+"""From FHIR to silver."""
+
+MARTS: tuple[Mart, ...] = (
+    encounter_fact,
+    patient_summary,
+    readmission,
+    daily_census,
+    observation_daily,
+)
+"""From silver to gold."""
+
+ALL: tuple[Job | Mart, ...] = (*JOBS, *MARTS)

@@ -11,10 +11,9 @@ from lakehouse.control import Control, open_control
 from lakehouse.lock import writing
 from lakehouse.session import spark_session
 from lakehouse.settings import Settings
-from spark_jobs.job import Job
 from spark_jobs.report import command
 from spark_jobs.runner import Observer, RunResult, run_job, silent
-from spark_jobs.schedule import Failure, run_side_by_side
+from spark_jobs.schedule import AnyJob, Failure, run_side_by_side
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -55,7 +54,7 @@ class Lake:
 
     def run(
         self,
-        jobs: Sequence[Job],
+        jobs: Sequence[AnyJob],
         *,
         full: bool = False,
         retry_held: bool = False,
@@ -65,7 +64,7 @@ class Lake:
 
         with command(self.settings, "lake run") as parent:
 
-            def one(job: Job) -> RunResult:
+            def one(job: AnyJob) -> RunResult:
                 return run_job(
                     self.spark,
                     self.control,

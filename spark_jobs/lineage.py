@@ -4,7 +4,7 @@ Three plans stand one on the other: from bronze to what a view is put on, the jo
 and the choice among versions. What lies between the first two, the view's own plan, is told by the view's compiler.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,8 @@ from lakehouse.fhir.program import Program, compile_program
 from lakehouse.lineage import Relation, Value, made_of, merged, plan_of, put_in, stand_in, trace
 from spark_jobs.evaluate import VIEW, accepted_rows, judge, narrowed
 from spark_jobs.job import RECORD, Job
+from spark_jobs.mart import Mart
+from spark_jobs.mart_plan import MartPlan
 from spark_jobs.plan import Plan
 
 if TYPE_CHECKING:
@@ -52,6 +54,22 @@ def job_edges(job: Job, evaluated: "DataFrame") -> list[Edge]:
     rows = merged([view.rows, put_in(verdict.rows, made[RECORD]), _TYPE])
     columns = {c.name: record.get(c.name) or made[c.name] for c in job.writes.columns}
     edges = [_edges(Node(job.writes.name, name), value) for name, value in {**columns, "": rows}.items()]
+    return sorted(set[Edge]().union(*edges))
+
+
+def record_mart_lineage(control: Control, plan: MartPlan, whole: "Callable[[], DataFrame]") -> None:
+    """The same for a mart; `whole` gives all rows that its function makes, before any is left out as unchanged."""
+    if not control.lineage(plan.basis, VERSION):
+        control.keep_lineage(plan.basis, VERSION, mart_edges(plan.job, whole()))
+
+
+def mart_edges(mart: Mart, rows: "DataFrame") -> list[Edge]:
+    """The lineage of every column of the mart's table, given what its function made; nothing is executed."""
+    made = trace(plan_of(rows))
+    columns = {c.name: Value() if c.name in _BOOKKEEPING else made.named()[c.name] for c in mart.writes.columns}
+    edges = [_edges(Node(mart.writes.name, name), value) for name, value in columns.items()]
+    if made.rows.ways:
+        edges.append(_edges(Node(mart.writes.name), made.rows))
     return sorted(set[Edge]().union(*edges))
 
 

@@ -57,11 +57,12 @@ def digest(*parts: object) -> str:
 def basis_of(job: Job) -> str:
     """Hash of all that decides the result beside the data: declaration, view and the code that applies them."""
     lookups = [(lookup.table.name, lookup.columns) for lookup in job.lookups]
-    return digest(job.name, job.writes, json.dumps(job.view, sort_keys=True), lookups, _code_hash())
+    return digest(job.name, job.writes, json.dumps(job.view, sort_keys=True), lookups, code_hash(_CODE))
 
 
 @cache
-def _code_hash() -> str:
+def code_hash(code: tuple[tuple[str, str], ...]) -> str:
+    """Hash of the files behind these (package, file or folder)."""
     hashed = hashlib.sha256()
 
     def add(item: Traversable) -> None:
@@ -71,7 +72,7 @@ def _code_hash() -> str:
         elif item.name.endswith((".py", ".csv", ".json")):
             hashed.update(item.name.encode() + b"\0" + item.read_bytes())
 
-    for package, name in _CODE:
+    for package, name in code:
         add(files(package).joinpath(name))
     return hashed.hexdigest()
 
@@ -101,7 +102,8 @@ def make_plan(
     run_key = digest(basis, sorted(inputs.items()), as_of, "full" if full else "", "retry" if retry_held else "")
     new_day = goes_on and last is not None and last["as_of"] != as_of
     since = dict(last) if goes_on and last is not None else None
-    return Plan(job, basis, run_key, as_of, inputs, base, since, retry_held or new_day, arrived)
+    retry = (retry_held or new_day) and not held_back(spark, job.writes).isEmpty()
+    return Plan(job, basis, run_key, as_of, inputs, base, since, retry, arrived)
 
 
 def _can_tell(spark: "SparkSession", job: Job, arrived: Arrivals, last: Mapping[str, Any]) -> bool:

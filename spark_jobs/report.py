@@ -8,6 +8,7 @@ from lakehouse.emit import emit
 from lakehouse.errors import LakeError
 from lakehouse.events import Parent, Told, parent_event, run_event
 from lakehouse.settings import Settings
+from spark_jobs.mart_plan import MartPlan
 from spark_jobs.plan import Plan
 
 
@@ -29,7 +30,7 @@ def command(settings: Settings, job: str) -> Iterator[Parent]:
 
 @contextmanager
 def reported(
-    control: Control, settings: Settings, plan: Plan, run_id: str, parent: Parent | None = None
+    control: Control, settings: Settings, plan: Plan | MartPlan, run_id: str, parent: Parent | None = None
 ) -> Iterator[None]:
     """Events around what carries a run out; what they say at its end is what the control database then has of it."""
     if not settings.openlineage:
@@ -45,7 +46,7 @@ def reported(
     emit(settings, run_event("COMPLETE", _told(control, plan, run_id, parent)))
 
 
-def _told(control: Control, plan: Plan, run_id: str, parent: Parent | None) -> Told:
+def _told(control: Control, plan: Plan | MartPlan, run_id: str, parent: Parent | None) -> Told:
     run = control.run(run_id)
     return Told(
         run_id,

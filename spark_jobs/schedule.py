@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 from lakehouse.errors import InputError, LakeError
 from spark_jobs.job import Job
+from spark_jobs.mart import Mart
 from spark_jobs.runner import RunResult
+
+AnyJob = Job | Mart
 
 
 @dataclass(frozen=True)
@@ -26,20 +29,22 @@ class Failure:
         return f"{self.table} failed with {type(self.error).__name__}; `lake --debug run …` shows the details."
 
 
-def choose(jobs: Sequence[Job], names: Sequence[str]) -> list[Job]:
+def choose(jobs: Sequence[AnyJob], names: Sequence[str]) -> list[AnyJob]:
     """The jobs called for: `all`, a layer (`silver`), a table (`silver.patient`) or its short name (`patient`)."""
-    chosen: list[Job] = []
+    chosen: list[AnyJob] = []
     for name in names:
         fitting = [j for j in jobs if name in ("all", j.writes.schema_name, j.writes.name, j.writes.short_name)]
         if not fitting:
-            known = ", ".join(j.writes.name for j in jobs)
-            raise InputError(f"No job makes {name!r}; there are all, silver, {known}.")
+            known = ", ".join(
+                dict.fromkeys(("all", *(j.writes.schema_name for j in jobs), *(j.writes.name for j in jobs)))
+            )
+            raise InputError(f"No job makes {name!r}; there are {known}.")
         chosen += [j for j in fitting if j not in chosen]
     return chosen
 
 
 def run_side_by_side(
-    jobs: Sequence[Job], run: Callable[[Job], RunResult], parallel: int
+    jobs: Sequence[AnyJob], run: Callable[[AnyJob], RunResult], parallel: int
 ) -> tuple[list[RunResult], list[Failure]]:
     """Run each job once those among `jobs` that it reads from or refers to have ended.
 
@@ -47,7 +52,7 @@ def run_side_by_side(
     are looked up in what is new.
     """
     waiting = list(jobs)
-    running: dict[Future[RunResult], Job] = {}
+    running: dict[Future[RunResult], AnyJob] = {}
     done: set[str] = set()
     results: list[RunResult] = []
     failures: list[Failure] = []
@@ -79,9 +84,9 @@ def run_side_by_side(
     return results, failures
 
 
-def _follows(job: Job) -> set[str]:
+def _follows(job: AnyJob) -> set[str]:
     return _reads(job) | {c.ref for c in job.writes.columns if c.ref} - {job.writes.name}
 
 
-def _reads(job: Job) -> set[str]:
-    return {lookup.table.name for lookup in job.lookups} - {job.writes.name}
+def _reads(job: AnyJob) -> set[str]:
+    return {table.name for table in job.read_tables} - {job.writes.name}

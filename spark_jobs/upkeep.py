@@ -24,6 +24,7 @@ from lakehouse.upkeep import ORPHAN_DAYS, STEPS, Decision, Figures, decide, poli
 from spark_jobs.job import Job
 from spark_jobs.lake import Lake
 from spark_jobs.runner import Observer, silent
+from spark_jobs.schedule import AnyJob
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -98,7 +99,7 @@ def choose_tables(declared: Mapping[str, Table], names: Sequence[str]) -> list[T
     return chosen
 
 
-def plan_upkeep(lake: Lake, chosen: Sequence[Table], jobs: Sequence[Job], order: Order) -> list[Task]:
+def plan_upkeep(lake: Lake, chosen: Sequence[Table], jobs: Sequence[AnyJob], order: Order) -> list[Task]:
     """Look at these tables and decide, changing nothing; tables that were not created yet are left out.
 
     `jobs` are all that read from them.
@@ -118,7 +119,7 @@ def plan_upkeep(lake: Lake, chosen: Sequence[Table], jobs: Sequence[Job], order:
 
 
 def needed_snapshots(
-    lake: Lake, chosen: Sequence[Table], jobs: Sequence[Job], at: datetime
+    lake: Lake, chosen: Sequence[Table], jobs: Sequence[AnyJob], at: datetime
 ) -> dict[str, dict[int, str]]:
     """By table, the snapshots that the next incremental run of a job goes on from, with the reason.
 

@@ -1,6 +1,7 @@
 """The SodaCL scan of a table: completeness, validity, uniqueness, references, volume, freshness.
 
-Row rules are not repeated here: a row that breaks one was quarantined before the branch was written.
+Row rules are not repeated here: a row of silver that breaks one was quarantined before the branch was written, and in
+gold they are counted beside the scan.
 The scan sees one view of the branch's live rows, named `silver_patient` for silver.patient, and one view per table that
 it refers to.
 """

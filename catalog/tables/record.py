@@ -1,7 +1,10 @@
-"""The columns that every silver table ends with: which source record a row comes from, and which run wrote it."""
+"""The columns that tables end with: in silver, which source record a row comes from; in both, which run wrote it."""
 
 from catalog.model import DATE, LINKING, OPERATIONAL, Column
 from catalog.types import Boolean, Text, Timestamp
+
+CHANGED_BY = Column("run_id", Text, doc="The run that last changed the row.", tag=OPERATIONAL)
+"""All that a gold row is kept with: what it was made of is told by the snapshots that the run read."""
 
 RECORD = (
     Column("version_at", Timestamp, doc="meta.lastUpdated of the source record, else its arrival, UTC.", tag=DATE),
@@ -14,7 +17,7 @@ RECORD = (
     ),
     Column("batch_id", Text, doc="The ingestion that brought the record.", tag=OPERATIONAL),
     Column("payload_sha256", Text, doc="Hash of the record in bronze.", tag=LINKING),
-    Column("run_id", Text, doc="The run that last changed the row.", tag=OPERATIONAL),
+    CHANGED_BY,
     Column(
         "is_deleted",
         Boolean,

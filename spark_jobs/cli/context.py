@@ -23,6 +23,7 @@ class Context:
     def settings(self) -> "Settings":
         """Settings from the environment; a wrong one is a sentence, not a stack trace."""
         from pydantic import ValidationError
+        from pydantic_settings import SettingsError
 
         from lakehouse.errors import InputError
         from lakehouse.settings import Settings
@@ -32,6 +33,8 @@ class Context:
         except ValidationError as error:
             said = "; ".join(f"LAKE_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
             raise InputError(f"A setting can't be used: {said}.") from error
+        except SettingsError as error:
+            raise InputError("A setting can't be used: LAKE_FACILITY_TIME_ZONES is not a JSON object.") from error
 
 
 pass_context = click.make_pass_decorator(Context)

@@ -21,7 +21,8 @@ The lake is in {home}. What to try next:
   {lake} tables silver.encounter         what a table holds
   {lake} runs                            what ran, and where each record went
   {lake} sql "select gender, count(*) from lake.silver.patient group by 1"
-  {lake} ingest fhir PATH && {lake} run silver     your own FHIR files
+  {lake} sql "select exclusion_reason, count(*), count_if(is_readmitted) from lake.gold.readmission group by 1"
+  {lake} ingest fhir PATH && {lake} run all        your own FHIR files
 """
 
 
@@ -36,7 +37,7 @@ def demo(context: Context, patients: int | None) -> None:
     214 MB), and the same planted faults. Running it again changes nothing.
     """
     from lakehouse.errors import InputError
-    from spark_jobs.jobs import JOBS
+    from spark_jobs.jobs import ALL
     from spark_jobs.lake import open_lake
 
     started = time.monotonic()
@@ -47,8 +48,8 @@ def demo(context: Context, patients: int | None) -> None:
     with open_lake(settings) as lake:
         click.secho("Landing FHIR in bronze", bold=True)
         land_and_show(lake, [str(p) for p in (*people, SAMPLE / "faults")])
-        click.secho("\nFrom bronze to silver, through row rules and gates", bold=True)
-        failures = run_and_show(lake, list(JOBS))
+        click.secho("\nFrom bronze to silver and gold, through row rules and gates", bold=True)
+        failures = run_and_show(lake, list(ALL))
     click.echo(f"\nDone in {seconds(time.monotonic() - started)}. All people here are invented.")
     click.echo(NEXT.format(home=settings.root, lake=_command()))
     leave(context, failures)

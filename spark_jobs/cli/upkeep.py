@@ -53,14 +53,14 @@ def maintain(
         _show_history(context)
         return
     from catalog.registry import TABLES
-    from spark_jobs.jobs import JOBS
+    from spark_jobs.jobs import ALL
     from spark_jobs.lake import open_lake
     from spark_jobs.upkeep import Order, choose_tables, plan_upkeep
 
     chosen = choose_tables(TABLES, targets or ("all",))
     order = Order(only or STEPS, _clock(as_of, dry_run), orphan_days)
     with open_lake(context.settings) as lake:
-        tasks = plan_upkeep(lake, chosen, JOBS, order)
+        tasks = plan_upkeep(lake, chosen, ALL, order)
         _show_plan(tasks, order)
         if dry_run:
             click.echo("\nA dry run: nothing was changed.")

@@ -101,19 +101,19 @@ def _show_landing(landing: "Landing", took: float) -> None:
 
 
 @click.command()
-@click.argument("targets", nargs=-1, required=True, metavar="TABLE|silver|all...")
+@click.argument("targets", nargs=-1, required=True, metavar="TABLE|silver|gold|all...")
 @click.option("--full", is_flag=True, help="Evaluate every record again, whether or not anything changed.")
 @click.option("--dry-run", is_flag=True, help="Say which jobs would run, and run nothing.")
 @pass_context
 @explained
 def run(context: Context, targets: tuple[str, ...], full: bool, dry_run: bool) -> None:
     """Bring tables up to date; only what changed is evaluated again."""
-    from spark_jobs.jobs import JOBS
+    from spark_jobs.jobs import ALL
     from spark_jobs.schedule import choose
 
-    jobs = choose(JOBS, targets)
+    jobs = choose(ALL, targets)
     if dry_run:
-        rows = [[j.writes.name, ", ".join(["bronze.fhir_resource", *(k.table.name for k in j.lookups)])] for j in jobs]
+        rows = [[j.writes.name, ", ".join(table.name for table in j.read_tables)] for j in jobs]
         table("", ["would make", "from"], rows)
         return
     from spark_jobs.lake import open_lake
@@ -124,7 +124,7 @@ def run(context: Context, targets: tuple[str, ...], full: bool, dry_run: bool) -
 
 
 def run_and_show(lake: "Lake", jobs: Any, *, full: bool = False, retry_held: bool = False) -> "list[Failure]":
-    """Run jobs with a bar for each, then print where the records went; returns what failed."""
+    """Run jobs with a bar for each, then print what came of them; returns what failed."""
     from spark_jobs.runner import STEPS
 
     started = time.monotonic()
@@ -142,16 +142,30 @@ def run_and_show(lake: "Lake", jobs: Any, *, full: bool = False, retry_held: boo
 
 
 def _show_results(results: "list[RunResult]") -> None:
+    """Where the records of silver jobs went, and what marts made."""
+    ordered = sorted(results, key=lambda r: r.run_id)
+    marts = [r for r in ordered if r.table.startswith("gold.")]
+    if records := [r for r in ordered if r not in marts]:
+        _show_records(records)
+    if marts:
+        rows = [[r.table, r.state, r.mode, r.live_rows, _warnings(r), seconds(r.seconds)] for r in marts]
+        table("", ["table", "state", "mode", "rows", "warnings", "took"], rows, right=["rows", "warnings", "took"])
+
+
+def _show_records(results: "list[RunResult]") -> None:
     from spark_jobs.evaluate import STATUSES
 
     rows = []
-    for r in sorted(results, key=lambda r: r.run_id):
-        warnings = sum(o.outcome == "warn" for o in r.outcomes)
+    for r in results:
         counts = [r.records.get(s, 0) for s in STATUSES]
-        rows.append([r.table, r.state, r.mode, sum(counts), *counts, r.live_rows, warnings, seconds(r.seconds)])
+        rows.append([r.table, r.state, r.mode, sum(counts), *counts, r.live_rows, _warnings(r), seconds(r.seconds)])
     names = [s.replace("_", " ") for s in STATUSES]
     columns = ["table", "state", "mode", "records", *names, "live rows", "warnings", "took"]
     table("", columns, rows, right=columns[3:])
+
+
+def _warnings(result: "RunResult") -> int:
+    return sum(o.outcome == "warn" for o in result.outcomes)
 
 
 def leave(context: Context, failures: "list[Failure]") -> None:

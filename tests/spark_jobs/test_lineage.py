@@ -20,8 +20,10 @@ from lakehouse.fhir.program import compile_program
 from spark_jobs.cli import main
 from spark_jobs.evaluate import evaluate
 from spark_jobs.job import Job
-from spark_jobs.jobs import JOBS
-from spark_jobs.lineage import job_edges
+from spark_jobs.jobs import JOBS, MARTS
+from spark_jobs.lineage import job_edges, mart_edges
+from spark_jobs.mart import Mart, TimeZones
+from spark_jobs.mart_plan import source_rows
 from tests.spark_jobs.openlineage_events import problems
 from tests.spark_jobs.tiny import JOB, TINY, VIEW, ingest, observation, run, write
 
@@ -46,9 +48,51 @@ def edges_of(lake: "Lake", job: Job) -> list[Edge]:
     return job_edges(job, evaluate(job, compile_view(job.view), records, lookups, "2026-01-15"))
 
 
+def edges_of_mart(lake: "Lake", mart: Mart) -> list[Edge]:
+    """The lineage of a mart on tables without rows."""
+    from lakehouse import tables
+    from spark_jobs.marts.planned import planned_codes
+
+    for table in mart.read_tables:
+        tables.ensure(lake.spark, table)
+    given = {
+        "as_of": "2026-01-15",
+        "time_zones": TimeZones("UTC", {"x": "Asia/Tokyo"}),
+        "planned_codes": planned_codes(None),
+    }
+    sources = {each.argument: source_rows(lake.spark, each, None) for each in mart.reads}
+    return mart_edges(mart, mart(**sources, **{name: given[name] for name in mart.uses}))
+
+
 def above(edges: list[Edge], table: str, column: str) -> set[tuple[str, str]]:
     """(source, kind) of one column."""
     return {(str(edge.input), edge.words) for edge in edges if edge.output == Node(table, column)}
+
+
+def test_every_gold_column_has_upstream_columns_or_is_marked_a_constant(lake: "Lake") -> None:
+    for mart in MARTS:
+        edges = edges_of_mart(lake, mart)
+        kinds = {c.name: {e.kind for e in edges if e.output.column == c.name} for c in mart.writes.columns}
+        assert [(mart.name, name) for name, found in kinds.items() if not found or UNKNOWN in found] == []
+        constants = {name for name, found in kinds.items() if CONSTANT in found}
+        assert constants == {"run_id"} | ({"as_of_on"} & kinds.keys())
+        read = {(s.table.name, column) for s in mart.reads for column in (*s.columns, "is_deleted")}
+        assert {(e.input.dataset, e.input.column) for e in edges if e.input.column} <= read
+        assert {e.input.dataset for e in edges if e.input.dataset} == {table.name for table in mart.read_tables}
+        if mart.name == "readmission":
+            assert_readmission_is_traced(edges)
+
+
+def assert_readmission_is_traced(edges: list[Edge]) -> None:
+    """Worked out by hand from the mart."""
+    fact = "gold.encounter_fact"
+    assert above(edges, "gold.readmission", "days_to_readmission") >= {
+        (f"{fact}.started_on", "aggregation"),
+        (f"{fact}.ended_on", "aggregation"),
+        (f"{fact}.died_in_hospital", "conditional"),
+        ("silver.procedure.icd10pcs_code", "conditional"),
+    }
+    assert (f"{fact}.is_inpatient", "filter") in above(edges, "gold.readmission", "")
 
 
 @pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)

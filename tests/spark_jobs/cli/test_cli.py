@@ -20,7 +20,7 @@ from lakehouse.lock import writing
 from lakehouse.session import own_session
 from lakehouse.settings import Settings
 from spark_jobs.cli import main
-from spark_jobs.jobs import JOBS
+from spark_jobs.jobs import ALL
 from spark_jobs.lake import Lake
 from tests.spark_jobs.tiny import observation, write
 
@@ -70,7 +70,7 @@ def demo(lake_command: Lakes) -> Result:
 
 def test_the_demo_publishes_every_table_and_says_what_to_try_next(demo: Result) -> None:
     assert demo.exit_code == 0, demo.output
-    assert f"{len(JOBS)} of {len(JOBS)} tables" in demo.output
+    assert f"{len(ALL)} of {len(ALL)} tables" in demo.output
     assert "What to try next" in demo.output
     assert "7 held back" in demo.output
 
@@ -79,7 +79,7 @@ def test_the_demo_twice_changes_nothing(demo: Result, lake_command: Lakes) -> No
     again = lake_command("demo")
     assert again.exit_code == 0, again.output
     assert "There is nothing new to land" in again.output
-    assert again.output.count("unchanged") == len(JOBS)
+    assert again.output.count("unchanged") == len(ALL)
 
 
 @pytest.mark.parametrize(

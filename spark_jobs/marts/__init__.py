@@ -1,0 +1,1 @@
+"""What gold tables are made of: one plain function a table."""

@@ -1,0 +1,179 @@
+"""gold.encounter_fact, worked out by hand."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from spark_jobs.marts.daily_census import daily_census
+from spark_jobs.marts.encounter_fact import encounter_fact
+from tests.spark_jobs.marts.making import NEW_YORK, Row, at, by, icd, make, on, snomed
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def encounter(ident: str, start: str, end: str | None, patient: str | None = "p", **more: object) -> Row:
+    given = {"status": "finished", "class_code": "IMP", "started_precision": "second", "ended_precision": "second"}
+    times = {"started_at": at(start), "ended_at": at(end) if end else None}
+    return {**given, **times, "encounter_id": ident, "patient_id": patient, **more}
+
+
+def diagnosis(ident: str, coding: Row, patient: str = "p", encounter: str | None = None, **more: object) -> Row:
+    category = [{"system": None, "code": "encounter-diagnosis", "display": None}]
+    given = {"is_asserted": True, "codes": [coding], "category_codes": category}
+    return {**given, "condition_id": ident, "patient_id": patient, "encounter_id": encounter, **more}
+
+
+@pytest.fixture(scope="module")
+def made(spark: "SparkSession") -> dict[str, Row]:
+    """By encounter id."""
+    night = ("2024-03-10T04:30", "2024-03-11T03:30")
+    day = ("2024-05-01T10:00", "2024-05-03T10:00")
+    home = {"discharge_disposition_code": "home"}
+    encounters = [
+        # In New York 9 March 23:30 (UTC-5) to 10 March 23:30 (UTC-4): clocks went forward, so 23 hours.
+        encounter("spring", *night, organization_id="new-york", reason_condition_ids=["asthma"], **home),
+        encounter(
+            "elsewhere", *night, organization_reference="Organization?x=1", reason_codes=[snomed("1"), icd("I10")]
+        ),
+        encounter("dates", "2024-05-01T00:00", "2024-05-03T00:00", organization_id="new-york", started_precision="day"),
+        encounter("expired", *day, discharge_disposition_code="exp", reason_condition_ids=["of-another"]),
+        encounter("died-within", *day, "died-second"),
+        encounter("died-later", "2024-04-01T10:00", "2024-04-02T10:00", "died-second"),
+        encounter("died-that-day", *day, "died-date"),
+        encounter("died-next-day", "2024-05-01T10:00", "2024-05-02T10:00", "died-date"),
+        encounter("visit", *day, class_code="AMB"),
+        encounter("icu", *day, part_of_encounter_id="visit-then-stay", class_code="ACUTE"),
+        encounter("visit-then-stay", *day, part_of_encounter_id="visit", class_code="IMP"),
+        encounter("open", "2024-05-01T10:00", None, status="in-progress", ended_precision=None),
+        encounter("planned", "2030-05-01T10:00", None, status="planned"),
+        encounter("nobody", *day, None),
+    ]
+    patients = [
+        {"patient_id": "p", "birth_on": on("1960-03-10"), "gender": "female", "is_deceased": False},
+        {
+            "patient_id": "died-second",
+            "is_deceased": True,
+            "deceased_at": at("2024-05-02T12:00"),
+            "deceased_precision": "second",
+        },
+        {
+            "patient_id": "died-date",
+            "is_deceased": True,
+            "deceased_at": at("2024-05-03T00:00"),
+            "deceased_precision": "day",
+        },
+    ]
+    conditions = [
+        diagnosis("asthma", icd("J45.909")) | {"codes": [snomed("195967001"), icd("J45.909", "Asthma")]},
+        diagnosis("of-another", icd("I21.9"), patient="q"),
+        diagnosis("only", icd("N18.3"), encounter="died-within", patient="died-second"),
+        diagnosis("refuted", icd("C50.9"), encounter="died-within", patient="died-second", is_asserted=False),
+        diagnosis("first", icd("A00"), encounter="visit"),
+        diagnosis("second", icd("A01"), encounter="visit"),
+    ]
+
+    def of(encounter: str, patient: str = "p", **more: object) -> Row:
+        return {"encounter_id": encounter, "patient_id": patient, **more}
+
+    order = {"status": "active", "intent": "order", "is_not_to_be_given": False, "medication_request_id": "m"}
+    rows = make(
+        spark,
+        encounter_fact,
+        {"time_zones": NEW_YORK},
+        encounters=encounters,
+        patients=patients,
+        conditions=conditions,
+        procedures=[of("visit", procedure_id=x, is_done=x != "not") for x in ("a", "b", "not")],
+        lab_results=[of("visit", x, observation_id="l", is_withdrawn=False) for x in ("p", "p", "another")],
+        vital_signs=[of("visit", observation_id="v", is_withdrawn=True)],
+        medication_requests=[of("visit", **order), of("visit", **order | {"intent": "plan"})],
+        medication_administrations=[of("open", medication_administration_id="a", is_done=True)],
+    )
+    return by(rows, "encounter_id")
+
+
+Made = dict[str, Row]
+
+
+def test_days_are_those_of_the_facilitys_time_zone_on_a_day_of_23_hours_too(made: Made) -> None:
+    spring, elsewhere = made["spring"], made["elsewhere"]
+    assert (spring["started_on"], spring["ended_on"]) == (on("2024-03-09"), on("2024-03-10"))
+    assert (elsewhere["started_on"], elsewhere["ended_on"]) == (on("2024-03-10"), on("2024-03-11"))
+    assert spring["length_of_stay_hours"] == elsewhere["length_of_stay_hours"] == 23.0
+    assert (spring["facility_key"], spring["time_zone"]) == ("new-york", "America/New_York")
+    assert (elsewhere["facility_key"], elsewhere["time_zone"]) == ("Organization?x=1", "UTC")
+
+
+def test_midnight_in_the_census_is_that_of_the_facility_when_the_clocks_change(
+    made: Made, spark: "SparkSession"
+) -> None:
+    source = daily_census.reads[0]
+    stays = [{name: made[e][name] for name in source.columns} for e in ("spring", "autumn")]
+    found = make(spark, daily_census, {"as_of": "2026-01-15"}, encounters=stays)
+    assert {str(row["census_on"]): (row["census"], row["arrivals"], row["departures"]) for row in found} == {
+        "2024-03-09": (1, 1, 0),
+        "2024-03-10": (0, 0, 1),
+        "2024-11-03": (0, 1, 1),
+    }
+
+
+def test_a_date_without_a_time_is_that_date_everywhere(made: Made) -> None:
+    assert made["dates"]["started_on"] == on("2024-05-01")
+    assert made["dates"]["length_of_stay_hours"] is None
+    assert made["dates"]["length_of_stay_days"] == 2.0
+
+
+def test_age_is_that_of_the_local_day_of_the_start(made: Made) -> None:
+    # Born on 10 March 1960; in New York it is still the day before the birthday.
+    assert (made["spring"]["age_at_start_years"], made["elsewhere"]["age_at_start_years"]) == (63, 64)
+    assert made["nobody"]["age_at_start_years"] is None
+
+
+@pytest.mark.parametrize(
+    ("encounter", "died"),
+    [
+        ("expired", True),
+        ("spring", False),  # the disposition says home
+        ("died-within", True),
+        ("died-later", False),
+        ("died-that-day", None),  # the date of death is the day of discharge: before or after cannot be told
+        ("died-next-day", False),
+        ("visit", None),  # not asked of outpatients
+        ("open", False),
+        ("nobody", None),
+    ],
+)
+def test_death_in_hospital_is_told_only_where_it_can_be(made: Made, encounter: str, died: bool | None) -> None:
+    assert made[encounter]["died_in_hospital"] is died
+
+
+@pytest.mark.parametrize(
+    ("encounter", "source", "code"),
+    [
+        ("spring", "reason_condition", "J45.909"),
+        ("elsewhere", "reason_code", "I10"),  # ICD-10-CM before what comes first
+        ("died-within", "encounter_diagnosis", "N18.3"),  # the only one that was not refuted
+        ("visit", None, None),  # two, and none is said to be the first
+        ("expired", None, None),  # the condition is another person's
+    ],
+)
+def test_primary_diagnosis_says_where_it_is_from(made: Made, encounter: str, source: str | None, code: str) -> None:
+    found = made[encounter]
+    assert (found["primary_diagnosis_source"], found["primary_diagnosis_code"]) == (source, code)
+
+
+def test_only_what_was_done_to_the_same_person_is_counted(made: Made) -> None:
+    counts = ("procedures", "lab_results", "vital_signs", "medication_orders", "medication_administrations")
+    assert [made["visit"][name] for name in counts] == [2, 2, 0, 1, 0]
+    assert [made["open"][name] for name in counts] == [0, 0, 0, 0, 1]
+
+
+def test_a_stay_inside_a_stay_and_what_never_took_place_are_marked(made: Made) -> None:
+    assert [e for e, row in made.items() if row["is_within_stay"]] == ["icu"]
+    assert [e for e, row in made.items() if not row["has_taken_place"]] == ["planned"]
+    assert not made["visit"]["is_inpatient"]
+
+
+def test_every_encounter_has_its_row(made: Made) -> None:
+    assert len(made) == 15
