@@ -30,9 +30,12 @@ from spark_jobs.job import Job
 from spark_jobs.mart import Mart
 from spark_jobs.marts.daily_census import daily_census
 from spark_jobs.marts.encounter_fact import encounter_fact
+from spark_jobs.marts.identifier import identifier
 from spark_jobs.marts.observation_daily import observation_daily
 from spark_jobs.marts.patient_summary import patient_summary
+from spark_jobs.marts.person import person
 from spark_jobs.marts.readmission import readmission
+from spark_jobs.marts.reference import reference
 
 JOBS: tuple[Job, ...] = (
     organization,
@@ -70,6 +73,9 @@ MARTS: tuple[Mart, ...] = (
     readmission,
     daily_census,
     observation_daily,
+    identifier,
+    reference,
+    person,
 )
 """From silver to gold."""
 

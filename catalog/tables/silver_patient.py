@@ -109,6 +109,13 @@ PATIENT = Table(
             ref="silver.patient",
             tag=SUBJECT,
         ),
+        Column(
+            "linked_patient_ids",
+            array(Text),
+            doc="All patient records that the source links to this one, for whatever reason: they concern one person.",
+            null=True,
+            tag=SUBJECT,
+        ),
         Column("is_active", Boolean, doc="Record in use; null if the source says nothing.", null=True, tag=OPERATIONAL),
         *RECORD,
     ),

@@ -23,6 +23,8 @@ def to_duckdb(query: exp.Expr) -> str:
 def _rewrite(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.DateDiff):
         return _whole_units(node)
+    if isinstance(node, exp.CountIf):
+        return _counted(node)
     if isinstance(node, exp.Anonymous):
         return _renamed(node)
     if isinstance(node, exp.Unnest) and node.find_ancestor(exp.From, exp.Join):
@@ -34,6 +36,11 @@ def _whole_units(node: exp.DateDiff) -> exp.Expr:
     """Trino counts completed units (a birthday to come does not count), DuckDB's date_diff counts boundaries."""
     unit = exp.Literal.string(str(node.args["unit"].name).lower())
     return exp.Anonymous(this="date_sub", expressions=[unit, node.expression, node.this])
+
+
+def _counted(node: exp.CountIf) -> exp.Expr:
+    """Of no rows, Trino counts 0, where DuckDB's count_if gives null."""
+    return exp.Count(this=exp.Case(ifs=[exp.If(this=node.this.copy(), true=exp.Literal.number(1))]))
 
 
 def _renamed(node: exp.Anonymous) -> exp.Expr:

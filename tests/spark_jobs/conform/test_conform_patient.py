@@ -68,7 +68,15 @@ CASES: dict[str, Resource] = {
     "died-at": {**BASE, "birthDate": "1937-10-21", "deceasedDateTime": "2022-07-22"},
     "died": {**BASE, "deceasedBoolean": True},
     "alive": {**BASE, "deceasedBoolean": False},
-    "merged": {**BASE, "active": False, "link": [{"other": {"reference": "Patient/full"}, "type": "replaced-by"}]},
+    "merged": {
+        **BASE,
+        "active": False,
+        "link": [
+            {"other": {"reference": "Patient/full"}, "type": "replaced-by"},
+            {"other": {"reference": "RelatedPerson/aunt"}, "type": "seealso"},
+            {"other": {"reference": "Patient/twin"}, "type": "seealso"},
+        ],
+    },
     "logical-organization": {**BASE, "managingOrganization": {"identifier": {"system": "urn:o", "value": "9"}}},
     "unborn": {**BASE, "birthDate": "2026-01-20"},
     "born-tomorrow": {**BASE, "birthDate": "2026-01-16"},
@@ -160,7 +168,9 @@ def test_death_is_known_with_or_without_its_time(made: dict[str, list[Made]]) ->
 
 
 def test_a_merged_record_points_to_the_one_that_stands(made: dict[str, list[Made]]) -> None:
-    assert one(made, "merged")["replaced_by_patient_id"] == "full"
+    merged = one(made, "merged")
+    assert (merged["replaced_by_patient_id"], merged["linked_patient_ids"]) == ("full", ["full", "twin"])
+    assert one(made, "alive")["linked_patient_ids"] == []
 
 
 def test_a_logical_reference_is_kept_as_text(made: dict[str, list[Made]]) -> None:

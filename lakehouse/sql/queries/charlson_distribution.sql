@@ -1,0 +1,10 @@
+-- How many living people have each Charlson index, and for how many can none be told, and why?
+SELECT
+    charlson_index,
+    charlson_missing_reason,
+    count(*) AS patients
+FROM lake.gold.patient_summary
+WHERE NOT is_deceased
+    AND replaced_by_patient_id IS NULL
+GROUP BY 1, 2
+ORDER BY 1, 2

@@ -1,0 +1,77 @@
+"""gold.reference from every table of silver that keeps references as written."""
+
+from functools import partial, reduce
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from catalog.model import Table
+from catalog.registry import TABLES
+from catalog.tables.gold import IDENTIFIER, REFERENCE
+from catalog.types import Text
+from spark_jobs.mart import Source, builds
+from spark_jobs.marts.parts import finish
+
+# `Practitioner?identifier=system|value`, at the source's server or without; the bar may be written %7C.
+_CONDITIONAL = r"^(?:[^?#]*/)?([A-Z][A-Za-z]+)\?identifier=([^|&]+)\|([^|&]+)$"
+_LOGICAL = r"^([^|?#]+)\|(.+)$"
+
+
+def _references(table: Table) -> tuple[str, ...]:
+    return tuple(c.name for c in table.columns if c.name.endswith(("_reference", "_references")))
+
+
+_KEEPERS = tuple(t for t in TABLES.values() if t.schema_name == "silver" and _references(t))
+
+
+def _named(name: str, value: Column) -> Column:
+    return F.struct(F.lit(name).alias("name"), value.alias("of"))
+
+
+def _written(rows: DataFrame, table: Table) -> DataFrame:
+    """Each reference of the table as written: table_name, row_id, column_name, reference."""
+    each = []
+    for name in _references(table):
+        values = F.array(name) if table.column(name).type == Text else F.coalesce(name, F.array())
+        each.append(F.transform(values, partial(_named, name)))
+    one = F.explode(F.flatten(F.array(*each))).alias("one")
+    exploded = rows.select(F.lit(table.name).alias("table_name"), F.col(table.key[0]).alias("row_id"), one)
+    return exploded.where("one.of is not null").select(
+        "table_name", "row_id", F.col("one.name").alias("column_name"), F.col("one.of").alias("reference")
+    )
+
+
+def _part(of: Column, conditional: int, logical: int | None) -> Column:
+    found = F.regexp_extract(of, _CONDITIONAL, conditional)
+    other = F.regexp_extract(of, _LOGICAL, logical) if logical else F.lit("")
+    return F.nullif(F.when(found != "", found).otherwise(other), F.lit(""))
+
+
+@builds(
+    writes=REFERENCE,
+    reads=(
+        Source("identifiers", IDENTIFIER, ("resource_type", "system", "value", "record_id")),
+        *(Source(t.short_name, t, (t.key[0], *_references(t))) for t in _KEEPERS),
+    ),
+)
+def reference(identifiers: DataFrame, **keepers: DataFrame) -> DataFrame:
+    """One row a table, record, column and reference by identifier."""
+    written = [_written(keepers[t.short_name], t) for t in _KEEPERS]
+    every = reduce(lambda one, other: one.union(other), written).distinct()
+    text = F.replace("reference", F.lit("%7C"), F.lit("|"))
+    parsed = every.select(
+        "*",
+        _part(text, 1, None).alias("resource_type"),
+        _part(text, 2, 1).alias("system"),
+        _part(text, 3, 2).alias("value"),
+    ).where("system is not null and value is not null")
+    carriers = identifiers.where("record_id is not null").withColumnRenamed("resource_type", "target_type")
+    fits = F.col("resource_type").isNull() | (F.col("resource_type") == F.col("target_type"))
+    found = (
+        parsed.join(carriers, ["system", "value"], "left")
+        .groupBy("table_name", "row_id", "column_name", "reference", "resource_type")
+        .agg(F.collect_set(F.when(fits, F.struct("target_type", "record_id"))).alias("found"))
+    )
+    one = F.when(F.size("found") == 1, F.get("found", F.lit(0)))
+    leads = found.withColumn("target_type", one["target_type"]).withColumn("target_id", one["record_id"])
+    return finish(leads, REFERENCE)
