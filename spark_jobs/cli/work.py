@@ -2,15 +2,13 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from spark_jobs.cli.context import Context, explained, pass_context
-from spark_jobs.cli.render import bytes_, progress, seconds, table
+from spark_jobs.cli.render import bars, bytes_, seconds, table
 
 if TYPE_CHECKING:
     from spark_jobs.ingest.land import Landing
@@ -43,6 +41,29 @@ def fhir(context: Context, paths: tuple[str, ...], dry_run: bool) -> None:
         land_and_show(lake, list(paths))
 
 
+@ingest.command("csv")
+@click.argument("paths", nargs=-1, required=True)
+@click.option("--mapping", "name", required=True, help="How the columns become FHIR: a name in catalog/mappings.")
+@click.option("--dry-run", is_flag=True, help="Say which files would be read, and land nothing.")
+@pass_context
+@explained
+def csv_(context: Context, paths: tuple[str, ...], name: str, dry_run: bool) -> None:
+    """Land the rows of CSV extracts (plain, gzip, zstd) from PATHS, and the FHIR resources that a mapping makes of them.
+
+    Files that the same mapping has read before are skipped. What is no row, or can't be translated, is kept in
+    quarantine with its place.
+    """
+    from spark_jobs.cli.extract import land_and_show_csv, list_csv_files
+
+    if dry_run:
+        list_csv_files(context, name, paths)
+        return
+    from spark_jobs.lake import open_lake
+
+    with open_lake(context.settings) as lake:
+        land_and_show_csv(lake, name, paths)
+
+
 def _list_files(context: Context, paths: tuple[str, ...]) -> None:
     from lakehouse.control import open_control
     from spark_jobs.ingest.discover import discover
@@ -62,20 +83,6 @@ def land_and_show(lake: "Lake", paths: list[str]) -> "Landing":
         landing = lake.land(paths, advance)
     _show_landing(landing, time.monotonic() - started)
     return landing
-
-
-@contextmanager
-def bars() -> Iterator[Callable[[str, int, int], None]]:
-    """Progress bars by name, each made when it is first heard of."""
-    with progress() as shown:
-        tasks: dict[str, Any] = {}
-
-        def advance(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = shown.add_task(what, total=total)
-            shown.update(tasks[what], completed=done, total=max(total, 1))
-
-        yield advance
 
 
 def _show_landing(landing: "Landing", took: float) -> None:
