@@ -65,7 +65,7 @@ FHIR_RESOURCE = Table(
 
 CSV_ROW = Table(
     "bronze.csv_row",
-    doc="Each row of each CSV extract as it arrived; what was made of it is in bronze.fhir_resource, by the same place.",
+    doc="Each row of each CSV extract as it arrived; what was made of it has the same place in bronze.fhir_resource.",
     grain="one row per row of a file and ingestion of it; headers and blank rows are counted only",
     columns=(
         Column("mapping", Text, doc="Name of the mapping that it was read by (catalog/mappings).", tag=OPERATIONAL),

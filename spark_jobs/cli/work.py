@@ -48,7 +48,7 @@ def fhir(context: Context, paths: tuple[str, ...], dry_run: bool) -> None:
 @pass_context
 @explained
 def csv_(context: Context, paths: tuple[str, ...], name: str, dry_run: bool) -> None:
-    """Land the rows of CSV extracts (plain, gzip, zstd) from PATHS, and the FHIR resources that a mapping makes of them.
+    """Land rows of CSV (plain, gzip, zstd) from PATHS, and the FHIR resources that a mapping makes of them.
 
     Files that the same mapping has read before are skipped. What is no row, or can't be translated, is kept in
     quarantine with its place.

@@ -28,7 +28,9 @@ from spark_jobs.ingest.extract.translate import (
     VALUE_TABLE,
     Entries,
     Rows,
-    resources,
+    group_resources,
+    group_rows,
+    row_resources,
     statuses,
     typed_rows,
 )
@@ -133,6 +135,9 @@ def ingest_csv(
         quarantine.take_back(session, batch.id)
         control.finish(batch.id, "failed", message=type(error).__name__)
         raise
+    finally:
+        for frame in batch.cached:
+            frame.unpersist()
     batch.publish(observe)
     return ExtractLanding(batch.id, *landing, sum(f.size for f in new), skipped, batch.empty, batch.untold)
 
@@ -168,6 +173,7 @@ class _Batch:
         self.chunks = whole_files(files)
         self.empty = [f.name for f in files if f.layout is Layout.EMPTY]
         self.untold: list[str] = []
+        self.cached: list[DataFrame] = []
         self.id, self.arrived_at = new_id(), datetime.now(UTC)
         self.branch = branch_name(self.id)
         self.base = {table.name: tables.current(session, table) for table in (CSV_ROW, FHIR_RESOURCE)}
@@ -193,8 +199,9 @@ class _Batch:
         self._land(tally, progress)
         observe(FHIR_RESOURCE.name, "compute")
         kinds = self._translate()
+        groups = self._groups(kinds)
         observe(FHIR_RESOURCE.name, "write")
-        self._append(FHIR_RESOURCE, self._resources(kinds))
+        self._append(FHIR_RESOURCE, self._resources(kinds, groups))
         # 3. Quarantine, before anyone can see the batch.
         observe(FHIR_RESOURCE.name, "quarantine")
         judged = [statuses(rows) for rows in kinds]
@@ -204,7 +211,7 @@ class _Batch:
         observe(FHIR_RESOURCE.name, "gate")
         counts = self._counts(tally, found)
         by_type = self._made()
-        self._check(tally, counts, made + self._groups(kinds), sum(by_type.values()))
+        self._check(tally, counts, made + sum(g.count() for g in groups), sum(by_type.values()))
         self._record(counts, by_type)
         return counts, by_type
 
@@ -259,13 +266,14 @@ class _Batch:
         self.untold = [t.name for t in wanted if t.file not in entries]
         return {t.name: entries.get(t.file, {}) for t in wanted}
 
-    def _resources(self, kinds: Sequence[Rows]) -> "DataFrame":
+    def _resources(self, kinds: Sequence[Rows], groups: Sequence["DataFrame"]) -> "DataFrame":
         """All resources, with the columns of bronze.fhir_resource."""
         from pyspark.sql import functions as F
 
         from spark_jobs.ingest.frames import complete
 
-        made = reduce(lambda a, b: a.unionByName(b), [frame for rows in kinds for frame in resources(rows)])
+        frames = [frame for rows in kinds if (frame := row_resources(rows)) is not None]
+        made = reduce(lambda a, b: a.unionByName(b), [*frames, *groups])
         missing = {
             c.name: F.lit(None).cast(c.type.spark) for c in FHIR_RESOURCE.columns if c.null and c.name != "payload"
         }
@@ -281,14 +289,15 @@ class _Batch:
         collected = grouped.collect()
         return {(r.source_file, r.status): r["rows"] for r in collected}, sum(r.made for r in collected)
 
-    def _groups(self, kinds: Sequence[Rows]) -> int:
-        """How many groups make a resource, counted without making any."""
-        return sum(
-            frame.count()
-            for rows in kinds
-            if any(t.group for t in rows.kind.templates)
-            for frame in resources(rows)[any(not t.group for t in rows.kind.templates) :]
-        )
+    def _groups(self, kinds: Sequence[Rows]) -> list["DataFrame"]:
+        """Resources that several rows make together; those rows are few, and are kept while the batch is made."""
+        found: list[DataFrame] = []
+        for rows in kinds:
+            good = group_rows(rows)
+            if good is not None:
+                self.cached.append(good.persist())
+                found += group_resources(good, rows)
+        return found
 
     def _hold(self, judged: Sequence["DataFrame"], tally: Tally, *, has_held: bool) -> None:
         from pyspark.sql import functions as F

@@ -1,6 +1,6 @@
 """One CSV file to its rows and rejections, with line and byte offset of each, in bounded memory.
 
-A quoted cell may hold line feeds, so only who reads from the start knows where a row begins: a file is read by one task.
+A quoted cell may hold line feeds, so only who reads from the start knows where a row begins: a file is one task.
 """
 
 import csv

@@ -106,10 +106,7 @@ def _object(node: Mapping[str, Any], lookup: Lookup) -> _Piece:
         F.lit(name + piece.text) if piece.column is None else F.concat(F.lit(name), piece.column)
         for name, piece in members
     ]
-    if needed:
-        there = _all(needed)
-    else:
-        there = reduce(lambda a, b: a | b, (column.isNotNull() for column in moving))
+    there = _all(needed) if needed else reduce(lambda a, b: a | b, (column.isNotNull() for column in moving))
     return _Piece(column=F.when(there, F.concat(F.lit("{"), F.concat_ws(",", *said), F.lit("}"))))
 
 

@@ -10,7 +10,6 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from catalog.mapping import CsvColumn, CsvMapping, FileKind, Template, ValueTable
-from catalog.mapping_checks import fields_of
 from catalog.tables.bronze import FHIR_RESOURCE
 from spark_jobs.ingest.extract.template import Lookup, Value, is_made, json_of, text_of
 
@@ -56,37 +55,76 @@ class Rows:
 
 
 def typed_rows(rows: DataFrame, mapping: CsvMapping, kind: FileKind, loaded: Mapping[str, Entries]) -> Rows:
-    """The rows of a kind of file with what the mapping says of their columns; `loaded` are tables that came as files."""
+    """The rows of a kind of file, typed by what the mapping says; `loaded` are the value tables that came as files."""
     from pyspark.sql import functions as F
 
+    numbered = list(enumerate(kind.columns))
+    place = {c.name: i for i, c in numbered}
     schema = "struct<" + ",".join(f"`{name}`:string" for name in kind.names) + ">"
-    parsed = rows.where(F.col("file_kind") == kind.name).withColumn("cell", F.from_json("payload", schema))
-    cells = {c.name: F.col("cell").getField(c.name) for c in kind.columns}
-    raw = {f"_r{i}": F.trim(cells[c.name]) for i, c in enumerate(kind.columns)}
-    parsed = parsed.withColumns(raw)
-    said = {f"_s{i}": F.when(~F.col(f"_r{i}").isin("", *c.nulls), F.col(f"_r{i}")) for i, c in enumerate(kind.columns)}
-    parsed = parsed.withColumns(said)
-    parsed = parsed.withColumns({f"_v{i}": _typed(F.col(f"_s{i}"), c) for i, c in enumerate(kind.columns)})
-    place = {c.name: i for i, c in enumerate(kind.columns)}
-    tables = mapping.tables_of(kind)
-    entries = {t.name: t.entries or loaded.get(t.name, {}) for t in tables}
-    found = {
-        f"_t{i}": F.when(_where(t.where, place), _constant(entries[t.name])[F.col(f"_s{place[t.column]}")])
-        for i, t in enumerate(tables)
-        if entries[t.name]
+    own = rows.where(F.col("file_kind") == kind.name)
+    parsed = _once(own, F.from_json("payload", schema), [f"_c{i}" for i, _ in numbered])
+    trimmed = parsed.withColumns({f"_c{i}": F.trim(f"_c{i}") for i, _ in numbered})
+    said = {f"_s{i}": F.when(~F.col(f"_c{i}").isin("", *c.nulls), F.col(f"_c{i}")) for i, c in numbered}
+    typed = trimmed.withColumns(said).withColumns({f"_v{i}": _typed(F.col(f"_s{i}"), c) for i, c in numbered})
+    tables = [(i, t, t.entries or loaded.get(t.name, {})) for i, t in enumerate(mapping.tables_of(kind))]
+    meanings = {
+        f"_t{i}": F.when(_where(t.where, place), _constant(entries)[F.col(f"_s{place[t.column]}")])
+        for i, t, entries in tables
+        if entries
     }
-    parsed = parsed.withColumns(found)
-    problems = [_column_problem(F.col(f"_s{i}"), F.col(f"_v{i}"), c) for i, c in enumerate(kind.columns)]
-    for i, t in enumerate(tables):
-        if t.is_closed and entries[t.name]:
-            said_one = F.col(f"_s{place[t.column]}")
-            is_unknown = said_one.isNotNull() & F.col(f"_t{i}").isNull() & _where(t.where, place)
-            problems.append(F.when(is_unknown, _problem("unknown_code", t.column)))
-    parsed = parsed.withColumn("problem", F.coalesce(*problems))
-    lookup = _lookup(mapping, kind, tables, entries)
+    problems = [_column_problem(F.col(f"_s{i}"), F.col(f"_v{i}"), c) for i, c in numbered]
+    problems += [_table_problem(i, t, place) for i, t, entries in tables if entries and t.is_closed]
+    values = _values(mapping, kind, tables)
+    columns = {f"_n{n}": value.column for n, value in enumerate(values.values())}
+    columns |= {f"_s{place[c]}": F.col(f"_s{place[c]}") for t in kind.templates for c in t.where}
+    columns["problem"] = F.coalesce(*problems)
+    looked_up = typed.withColumns(meanings)
+    whole = _once(looked_up, F.struct(*(c.alias(name) for name, c in columns.items())), list(columns))
+    kept = {name: Value(F.col(f"_n{n}"), value.is_plain) for n, (name, value) in enumerate(values.items())}
+
+    def lookup(name: str) -> Value | str:
+        return kept[name] if name in kept else mapping.constants[name]
+
     made = [F.when(_is_made(t, place, lookup), 1).otherwise(0) for t in kind.templates if not t.group]
-    own = reduce(lambda a, b: a + b, made, F.lit(0))
-    return Rows(kind, parsed.withColumn("row_made", F.when(F.col("problem").isNull(), own).otherwise(0)), lookup)
+    number = reduce(lambda a, b: a + b, made, F.lit(0))
+    return Rows(kind, whole.withColumn("row_made", F.when(F.col("problem").isNull(), number).otherwise(0)), lookup)
+
+
+def _once(rows: DataFrame, fields: Column, names: Sequence[str]) -> DataFrame:
+    """The place and the fields of a struct, computed once a row however often they are used.
+
+    The optimizer copies expressions into every filter that follows, and would parse a row once more for each cell. It
+    does not look through a generator, if it is an outer one over a column.
+    """
+    from pyspark.sql import functions as F
+
+    packed = rows.select(*_PLACE, F.array(fields).alias("_one"))
+    return packed.select(*_PLACE, F.expr("inline_outer(_one)").alias(*names))
+
+
+def _values(mapping: CsvMapping, kind: FileKind, tables: Sequence[tuple[int, ValueTable, Entries]]) -> dict[str, Value]:
+    """What the kind's templates refer to, but for constants, by name."""
+    from pyspark.sql import functions as F
+
+    place = {c.name: i for i, c in enumerate(kind.columns)}
+    found: dict[str, Value] = {}
+    for name in dict.fromkeys([n for t in kind.templates for n in (*t.group, *(r.name for r in t.references))]):
+        if name in place:
+            column = kind.columns[place[name]]
+            listed = column.values or _listed(name, tables)
+            plain = column.kind != "text" or (bool(listed) and not any(map(_NEEDS_ESCAPE.search, listed)))
+            found[name] = Value(F.col(f"_v{place[name]}"), plain)
+        elif name not in mapping.constants:
+            table, _, field = name.partition(".")
+            number, entries = next((i, e) for i, t, e in tables if t.name == table)
+            plain = not any(_NEEDS_ESCAPE.search(entry.get(field, "")) for entry in entries.values())
+            found[name] = Value(F.col(f"_t{number}")[field] if entries else F.lit(None).cast("string"), plain)
+    return found
+
+
+def _listed(column: str, tables: Sequence[tuple[int, ValueTable, Entries]]) -> tuple[str, ...]:
+    """All that the column can hold, if a closed value table says so."""
+    return next((tuple(e) for _, t, e in tables if t.column == column and t.is_closed and not t.where), ())
 
 
 def _typed(said: Column, column: CsvColumn) -> Column:
@@ -126,6 +164,13 @@ def _column_problem(said: Column, value: Column, column: CsvColumn) -> Column:
     return found.when(said.isNull(), _problem("missing_key", column.name)) if column.is_required else found
 
 
+def _table_problem(number: int, table: ValueTable, place: Mapping[str, int]) -> Column:
+    from pyspark.sql import functions as F
+
+    is_said = F.col(f"_s{place[table.column]}").isNotNull() & _where(table.where, place)
+    return F.when(is_said & F.col(f"_t{number}").isNull(), _problem("unknown_code", table.column))
+
+
 def _problem(code: str, column: str) -> Column:
     from pyspark.sql import functions as F
 
@@ -146,30 +191,6 @@ def _where(where: Mapping[str, tuple[str, ...]], place: Mapping[str, int]) -> Co
     return reduce(lambda a, b: a & b, conditions, F.lit(True))
 
 
-def _lookup(
-    mapping: CsvMapping, kind: FileKind, tables: Sequence[ValueTable], entries: Mapping[str, Entries]
-) -> Lookup:
-    from pyspark.sql import functions as F
-
-    place = {c.name: i for i, c in enumerate(kind.columns)}
-
-    def lookup(name: str) -> Value | str:
-        if name in place:
-            column = kind.columns[place[name]]
-            plain = column.kind != "text" or (bool(column.values) and not any(map(_NEEDS_ESCAPE.search, column.values)))
-            return Value(F.col(f"_v{place[name]}"), plain)
-        if name in mapping.constants:
-            return mapping.constants[name]
-        table, _, field = name.partition(".")
-        number = next(i for i, t in enumerate(tables) if t.name == table and field in fields_of(mapping, t))
-        if not entries[table]:
-            return Value(F.lit(None).cast("string"), True)
-        plain = not any(_NEEDS_ESCAPE.search(entry.get(field, "")) for entry in entries[table].values())
-        return Value(F.col(f"_t{number}")[field], plain)
-
-    return lookup
-
-
 def _is_made(template: Template, place: Mapping[str, int], lookup: Lookup) -> Column:
     return _where(template.where, place) & is_made(template.resource, template.needs, lookup)
 
@@ -185,20 +206,29 @@ def statuses(rows: Rows) -> DataFrame:
     return rows.frame.select(*_PLACE, status.alias("status"), "problem", "row_made")
 
 
-def resources(rows: Rows) -> list[DataFrame]:
-    """The resources that rows and groups of rows make: `resource_type`, `resource_id`, `payload` and their place."""
+def row_resources(rows: Rows) -> DataFrame | None:
+    """The resources that rows make by themselves: `resource_type`, `resource_id`, `payload` and their place."""
     from pyspark.sql import functions as F
 
-    good = rows.frame.where("problem IS NULL")
     place = {c.name: i for i, c in enumerate(rows.kind.columns)}
-    found: list[DataFrame] = []
     own = [t for t in rows.kind.templates if not t.group]
-    if own:
-        made = [F.when(_is_made(t, place, rows.lookup), _resource(t, rows.lookup)) for t in own]
-        each = F.explode(F.array_compact(F.array(*made))).alias("r")
-        found.append(good.where("row_made > 0").select(*_PLACE, each).select("r.*", *_PLACE))
-    found += [_grouped(good, t, rows.kind, rows.lookup) for t in rows.kind.templates if t.group]
-    return found
+    if not own:
+        return None
+    made = [F.when(_is_made(t, place, rows.lookup), _resource(t, rows.lookup)) for t in own]
+    each = rows.frame.where("row_made > 0").select(*_PLACE, F.array_compact(F.array(*made)).alias("_made"))
+    return each.select(*_PLACE, F.expr("inline_outer(_made)"))
+
+
+def group_rows(rows: Rows) -> DataFrame | None:
+    """The good rows that make resources together with others; None if the kind of file has none such."""
+    place = {c.name: i for i, c in enumerate(rows.kind.columns)}
+    wheres = [_where(t.where, place) for t in rows.kind.templates if t.group]
+    return rows.frame.where("problem IS NULL").where(reduce(lambda a, b: a | b, wheres)) if wheres else None
+
+
+def group_resources(good: DataFrame, rows: Rows) -> list[DataFrame]:
+    """The resources that groups of `group_rows` make, columns as of `row_resources`: a frame a template."""
+    return [_grouped(good, t, rows.kind, rows.lookup) for t in rows.kind.templates if t.group]
 
 
 def _resource(template: Template, lookup: Lookup) -> Column:
@@ -212,27 +242,26 @@ def _resource(template: Template, lookup: Lookup) -> Column:
 
 
 def _grouped(good: DataFrame, template: Template, kind: FileKind, lookup: Lookup) -> DataFrame:
-    """One resource a group of rows of one file: of each value the first that is given, at the place of the first row."""
+    """One resource a group of a file's rows: of each value the first that is given, at the place of the first row."""
     from pyspark.sql import functions as F
 
     place = {c.name: i for i, c in enumerate(kind.columns)}
     names = [r.name for r in template.references if r.name not in template.group]
     values = {name: value for name in names if isinstance(value := lookup(name), Value)}
-    by = [F.col(f"_v{place[name]}").alias(f"_g{i}") for i, name in enumerate(template.group)]
-    first = F.min(F.struct("byte_offset", "line", "payload_sha256")).alias("first")
+    keys = {name: value for name in template.group if isinstance(value := lookup(name), Value)}
+    by = [value.column.alias(f"_k{i}") for i, value in enumerate(keys.values())]
+    first = F.min(F.struct("byte_offset", "line", "payload_sha256")).alias("_first")
     taken = [
-        F.min_by(value.column, F.when(value.column.isNotNull(), F.col("byte_offset"))).alias(f"_n{i}")
+        F.min_by(value.column, F.when(value.column.isNotNull(), F.col("byte_offset"))).alias(f"_g{i}")
         for i, value in enumerate(values.values())
     ]
     groups = good.where(_where(template.where, place)).groupBy("source_file", "batch_id", *by).agg(first, *taken)
+    kept: dict[str, Value] = {n: Value(F.col(f"_k{i}"), v.is_plain) for i, (n, v) in enumerate(keys.items())}
+    kept |= {n: Value(F.col(f"_g{i}"), v.is_plain) for i, (n, v) in enumerate(values.items())}
 
     def of_group(name: str) -> Value | str:
-        if name in template.group:
-            return Value(F.col(f"_g{template.group.index(name)}"), True)
-        found = lookup(name)
-        return Value(F.col(f"_n{list(values).index(name)}"), found.is_plain) if isinstance(found, Value) else found
+        return kept[name] if name in kept else lookup(name)
 
     made = groups.where(is_made(template.resource, template.needs, of_group))
-    return made.select(_resource(template, of_group).alias("r"), "source_file", "first", "batch_id").select(
-        "r.*", "source_file", "first.line", "first.byte_offset", "first.payload_sha256", "batch_id"
-    )
+    place_of_first = ("source_file", "_first.line", "_first.byte_offset", "_first.payload_sha256", "batch_id")
+    return made.select(*place_of_first, _resource(template, of_group).alias("_made")).select(*_PLACE, "_made.*")
