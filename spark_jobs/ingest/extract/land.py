@@ -5,7 +5,6 @@ ingestion of CSV completes it. Either way the same files can be given again.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -19,13 +18,11 @@ from lakehouse.errors import Conflict, LakeError
 from lakehouse.session import own_session
 from lakehouse.settings import Settings
 from spark_jobs.ingest.discover import SourceFile
+from spark_jobs.ingest.extract.account import ExtractLanding, FileCounts, by_file, by_status, ledger
 from spark_jobs.ingest.extract.frames import csv_rows, no_rows, whole_files
 from spark_jobs.ingest.extract.translate import (
     HELD,
-    NO_VALUE,
     STAGE_RESOURCES,
-    TRANSLATED,
-    VALUE_TABLE,
     Entries,
     Rows,
     group_resources,
@@ -43,51 +40,6 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _TABLE_ROWS = 100_000
-
-
-@dataclass(frozen=True)
-class FileCounts:
-    """What became of a file's rows: `rows` is all of them, and the sum of the others."""
-
-    translated: int = 0
-    value_table: int = 0
-    no_value: int = 0
-    quarantined: int = 0
-    blank: int = 0
-
-    @property
-    def rows(self) -> int:
-        """All rows; headers are none."""
-        return self.translated + self.value_table + self.no_value + self.quarantined + self.blank
-
-    def __add__(self, other: "FileCounts") -> "FileCounts":
-        return FileCounts(*(getattr(self, n) + getattr(other, n) for n in self.__dataclass_fields__))
-
-
-@dataclass(frozen=True)
-class ExtractLanding:
-    """What an ingestion did: counts by file, resources by file and type; `untold` are value tables without rows."""
-
-    batch_id: str | None
-    counts: Mapping[str, FileCounts] = field(default_factory=dict)
-    made: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    bytes: int = 0
-    skipped: list[str] = field(default_factory=list)
-    empty: list[str] = field(default_factory=list)
-    untold: list[str] = field(default_factory=list)
-
-    @property
-    def total(self) -> FileCounts:
-        """All files added up."""
-        return reduce(lambda a, b: a + b, self.counts.values(), FileCounts())
-
-    @property
-    def by_type(self) -> dict[str, int]:
-        """Resources by type, most first."""
-        found: dict[str, int] = {}
-        for (_, resource_type), number in self.made.items():
-            found[resource_type] = found.get(resource_type, 0) + number
-        return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
 def new_and_old(
@@ -209,10 +161,11 @@ class _Batch:
         self._hold(judged, tally, has_held=any(status == HELD for _, status in found))
         # 5. Gate: every row is accounted for, and as many resources were written as rows and groups were to make.
         observe(FHIR_RESOURCE.name, "gate")
-        counts = self._counts(tally, found)
+        counts = by_file(self.mapping, tally.by_file(self.chunks), found)
         by_type = self._made()
         self._check(tally, counts, made + sum(g.count() for g in groups), sum(by_type.values()))
-        self._record(counts, by_type)
+        self.control.keep_extracts(self.id, *ledger(self.id, self.mapping, self.files, counts, by_type))
+        self.control.finish(self.id, "publishing", counts=by_status(self.id, counts))
         return counts, by_type
 
     def publish(self, observe: Observer) -> None:
@@ -336,19 +289,6 @@ class _Batch:
         )
         return complete(said, QUARANTINE, {"run_id": self.id, "stage": STAGE_RESOURCES}, self.arrived_at)
 
-    def _counts(self, tally: Tally, found: Mapping[tuple[str, str], int]) -> dict[str, FileCounts]:
-        tables_read = {k.name for k in self.mapping.kinds if k.key}
-        counts: dict[str, FileCounts] = {f.name: FileCounts() for f in self.files}
-        for name, read in tally.by_file(self.chunks).items():
-            counts[name] = FileCounts(
-                translated=found.get((name, TRANSLATED), 0),
-                value_table=sum(n for kind, n in read.by_type.items() if kind in tables_read),
-                no_value=found.get((name, NO_VALUE), 0),
-                quarantined=read.rejected + found.get((name, HELD), 0),
-                blank=read.blank,
-            )
-        return counts
-
     def _made(self) -> dict[tuple[str, str], int]:
         rows = tables.read_branch(self.session, FHIR_RESOURCE, self.branch).where(f"batch_id = '{self.id}'")
         found = rows.groupBy("source_file", "resource_type").count().collect()
@@ -366,32 +306,3 @@ class _Batch:
                 f"The rows do not add up: {read.lines} were read, {added} of {read.landed} landed, {accounted} are "
                 f"accounted for; {to_make} resources were to be made and {made} were written; nothing was landed."
             )
-
-    def _record(self, counts: Mapping[str, FileCounts], made: Mapping[tuple[str, str], int]) -> None:
-        by_name = {f.name: f for f in self.files}
-        said = [
-            {
-                "batch_id": self.id,
-                "path": name,
-                "sha256": by_name[name].sha256,
-                "mapping": self.mapping.name,
-                "mapping_version": self.mapping.version,
-                "bytes": by_name[name].size,
-                "rows": c.rows,
-                **{n: getattr(c, n) for n in c.__dataclass_fields__},
-                "landed_at": now(),
-            }
-            for name, c in counts.items()
-        ]
-        types = [
-            {"batch_id": self.id, "path": name, "resource_type": kind, "resources": n}
-            for (name, kind), n in made.items()
-        ]
-        by_status = [
-            {"batch_id": self.id, "source_file": name, "status": status, "records": getattr(c, status)}
-            for name, c in counts.items()
-            for status in (TRANSLATED, VALUE_TABLE, NO_VALUE, HELD, "blank")
-            if getattr(c, status)
-        ]
-        self.control.keep_extracts(self.id, said, types)
-        self.control.finish(self.id, "publishing", counts=by_status)
