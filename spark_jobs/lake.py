@@ -20,7 +20,7 @@ from spark_jobs.schedule import Failure, run_side_by_side
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from spark_jobs.ingest.extract.land import ExtractLanding
+    from spark_jobs.ingest.extract.account import ExtractLanding
     from spark_jobs.ingest.land import Landing
 
 

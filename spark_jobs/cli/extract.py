@@ -11,7 +11,7 @@ from spark_jobs.cli.render import bars, bytes_, seconds, table
 
 if TYPE_CHECKING:
     from catalog.mapping import CsvMapping
-    from spark_jobs.ingest.extract.land import ExtractLanding
+    from spark_jobs.ingest.extract.account import ExtractLanding
     from spark_jobs.lake import Lake
 
 
