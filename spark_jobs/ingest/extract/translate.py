@@ -26,7 +26,7 @@ STAGE_RESOURCES = FHIR_RESOURCE.name
 Entries = Mapping[str, Mapping[str, str]]
 _PLACE = ("source_file", "line", "byte_offset", "payload_sha256", "batch_id")
 _NEEDS_ESCAPE = re.compile(r'["\\\x00-\x1f\x7f]')
-_NUMBER = r"^-?(0|[1-9]\d*)(\.\d+)?$"
+_NUMBER = r"^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$"
 _INTEGER = r"^-?(0|[1-9]\d*)$"
 _MINUTES = r"^\d{1,6}:[0-5]\d$"
 _ID = r"^[A-Za-z0-9.-]{1,40}$"
@@ -131,8 +131,10 @@ def _typed(said: Column, column: CsvColumn) -> Column:
     """The value as FHIR writes it, null where the cell is not of the column's type."""
     from pyspark.sql import functions as F
 
-    if column.kind in ("number", "integer", "id"):
-        return F.when(said.rlike({"number": _NUMBER, "integer": _INTEGER, "id": _ID}[column.kind]), said)
+    if column.kind in ("integer", "id"):
+        return F.when(said.rlike({"integer": _INTEGER, "id": _ID}[column.kind]), said)
+    if column.kind == "number":
+        return F.when(said.rlike(_NUMBER), F.translate(said, "+", ""))  # of 1e+04, which may stand in an id
     if column.kind == "minutes":
         hours, minutes = (F.split_part(said, F.lit(":"), F.lit(n)).cast("int") for n in (1, 2))
         return F.when(said.rlike(_MINUTES), (hours * 60 + minutes).cast("string"))

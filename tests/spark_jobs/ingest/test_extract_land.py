@@ -67,10 +67,10 @@ def test_every_row_is_accounted_for_and_a_better_mapping_reads_it_again(lake: "L
     assert first.total == FileCounts(translated=1, value_table=1, no_value=1, quarantined=4, blank=1)
     assert first.by_type == {"Observation": 1}
     assert held(lake) == [
-        ("bronze.csv_row", "wrong_cell_count", 9, 59),
-        ("bronze.fhir_resource", "missing_key", 10, 63),
-        ("bronze.fhir_resource", "not_an_integer", 7, 45),
-        ("bronze.fhir_resource", "unknown_code", 6, 39),
+        ("bronze.csv_row", "wrong_cell_count", 9, 63),
+        ("bronze.fhir_resource", "missing_key", 10, 67),
+        ("bronze.fhir_resource", "not_an_integer", 7, 47),
+        ("bronze.fhir_resource", "unknown_code", 6, 41),
     ]
     made = lake.spark.table("lake.bronze.fhir_resource").collect()[0]
     assert json.loads(made.payload)["code"] == {"text": "score in Alpha"}

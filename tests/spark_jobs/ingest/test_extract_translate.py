@@ -159,6 +159,7 @@ def test_measurements_of_physionet_keep_their_time_from_the_start_of_the_stay(sp
 132539,00:09,HR,fast
 7,00:00,RecordID,7
 7,00:00,Gender,-1
+7,01:00,AST,1.843e+04
 """
     made, judged = translate(spark, "physionet2012", "measurements", text)
     temperature = made.pop("Observation/physionet2012-132539-1657-Temp-37.10")
@@ -174,6 +175,7 @@ def test_measurements_of_physionet_keep_their_time_from_the_start_of_the_stay(sp
         "relationship": "after",
         "offset": {"value": 1657, "unit": "min", "system": UCUM, "code": "min"},
     }
+    assert made.pop("Observation/physionet2012-7-60-AST-1.843e04")["valueQuantity"]["value"] == 18_430
     assert made.pop("Observation/physionet2012-132539-7-FiO2-0.5")["valueQuantity"]["code"] == "{fraction}"
     assert made.pop("Observation/physionet2012-132539-7-MechVent-1")["valueBoolean"] is True
     assert made.pop("Patient/physionet2012-132539")["gender"] == "female"
@@ -190,7 +192,7 @@ def test_measurements_of_physionet_keep_their_time_from_the_start_of_the_stay(sp
         ("quarantined", "unknown_code"),
         ("quarantined", "not_a_time"),
         ("quarantined", "not_a_number"),
-        *[("translated", None)] * 2,
+        *[("translated", None)] * 3,
     ]
 
 
