@@ -182,6 +182,8 @@ def read_mapping(name: str, text: str) -> CsvMapping:
     """The mapping in a JSON text; raises InvalidMapping, with one sentence for the first thing that is wrong."""
     from catalog.mapping_checks import problems
 
+    if not _NAME.fullmatch(name):
+        raise InvalidMapping(f"A mapping is named in small letters, digits and _, up to 31; {name!r} is not.")
     try:
         raw = json.loads(text)
     except ValueError as error:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -16,14 +17,18 @@ if TYPE_CHECKING:
 
 
 def mapping_of(name: str) -> "CsvMapping":
-    """The mapping of that name; a missing or wrong one is an InputError."""
-    from catalog.mapping import InvalidMapping, load_mapping
+    """The mapping that ships under that name, or the one in a file; a missing or wrong one is an InputError."""
+    from catalog.mapping import InvalidMapping, load_mapping, read_mapping
     from lakehouse.errors import InputError
 
     try:
+        if name.endswith(".json"):
+            return read_mapping(Path(name).stem, Path(name).read_text(encoding="utf-8"))
         return load_mapping(name)
     except InvalidMapping as error:
         raise InputError(str(error)) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"The mapping {name} can't be read; check that it exists and is UTF-8.") from error
 
 
 def list_csv_files(context: Context, name: str, paths: Sequence[str]) -> None:
@@ -47,11 +52,12 @@ def land_and_show_csv(lake: "Lake", name: str, paths: Sequence[str]) -> "Extract
     started = time.monotonic()
     with bars() as advance:
         landing = lake.land_csv(mapping, list(paths), advance)
-    _show(landing, time.monotonic() - started)
+    show_csv(landing, time.monotonic() - started)
     return landing
 
 
-def _show(landing: "ExtractLanding", took: float) -> None:
+def show_csv(landing: "ExtractLanding", took: float) -> None:
+    """Print what became of each file's rows, and what was made of them."""
     if landing.skipped:
         click.echo(f"Skipped {len(landing.skipped)} files that this mapping has read before.")
     if landing.batch_id is None:

@@ -43,7 +43,7 @@ def fhir(context: Context, paths: tuple[str, ...], dry_run: bool) -> None:
 
 @ingest.command("csv")
 @click.argument("paths", nargs=-1, required=True)
-@click.option("--mapping", "name", required=True, help="How the columns become FHIR: a name in catalog/mappings.")
+@click.option("--mapping", "name", required=True, help="How columns become FHIR: a mapping that ships, or FILE.json.")
 @click.option("--dry-run", is_flag=True, help="Say which files would be read, and land nothing.")
 @pass_context
 @explained

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -24,6 +24,18 @@ Made = dict[str, dict[str, Any]]
 UCI = "https://doi.org/10.24432/C5230J"
 PHYSIONET = "https://physionet.org/content/challenge-2012/1.0.0/"
 UCUM = "http://unitsofmeasure.org"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def interpreted(spark: SparkSession) -> Iterator[None]:
+    """Spark's interpreter in place of generated code, which takes longer to compile than ten rows are worth."""
+    names = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+    before = {name: spark.conf.get(name) for name in names}
+    for name, value in names.items():
+        spark.conf.set(name, value)
+    yield
+    for name, value in before.items():
+        spark.conf.set(name, str(value))
 
 
 def landed(spark: SparkSession, kind: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> DataFrame:
