@@ -81,6 +81,9 @@ def test_a_quote_without_end_costs_its_own_line_only(tmp_path: Path) -> None:
     rows, held, _ = read(tmp_path, HEADER + b'1,"A\n2,B\n3,"C"\n4,"D"x\n5,E\n')
     assert [c["stay"] for c in cells(rows)] == ["2", "3", "5"]
     assert [(h.reason_code, h.line) for h in held] == [("unclosed_quote", 2), ("broken_quotes", 5)]
+    rows, held, _ = read(tmp_path, HEADER + b'1,"A\n2,B\n3,"C\n4,D\n')
+    assert [c["stay"] for c in cells(rows)] == ["2", "4"]
+    assert [(h.reason_code, h.line) for h in held] == [("unclosed_quote", 2), ("unclosed_quote", 4)]
 
 
 def test_text_in_another_encoding_is_held_unless_the_mapping_names_it(tmp_path: Path) -> None:
