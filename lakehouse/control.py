@@ -89,6 +89,35 @@ files = sa.Table(
     sa.Column("landed_at", sa.String, nullable=False),
 )
 
+extracts = sa.Table(
+    "extracts",
+    metadata,
+    sa.Column("batch_id", sa.String, primary_key=True),
+    sa.Column("path", sa.String, primary_key=True, comment="A file of a CSV extract."),
+    sa.Column("sha256", sa.String, nullable=False, index=True),
+    sa.Column("mapping", sa.String, nullable=False),
+    sa.Column("mapping_version", sa.String, nullable=False, comment="Hash of the mapping's text."),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("rows", sa.BigInteger, nullable=False, comment="All but headers; the sum of the five below."),
+    sa.Column("translated", sa.BigInteger, nullable=False, comment="FHIR resources came of them."),
+    sa.Column("value_table", sa.BigInteger, nullable=False, comment="They say what the codes of other rows mean."),
+    sa.Column(
+        "no_value", sa.BigInteger, nullable=False, comment="They say nothing: a null marker in place of a value."
+    ),
+    sa.Column("quarantined", sa.BigInteger, nullable=False),
+    sa.Column("blank", sa.BigInteger, nullable=False),
+    sa.Column("landed_at", sa.String, nullable=False),
+)
+
+extract_resources = sa.Table(
+    "extract_resources",
+    metadata,
+    sa.Column("batch_id", sa.String, primary_key=True),
+    sa.Column("path", sa.String, primary_key=True),
+    sa.Column("resource_type", sa.String, primary_key=True, comment="FHIR resource type."),
+    sa.Column("resources", sa.BigInteger, nullable=False),
+)
+
 lineage_edges = sa.Table(
     "lineage_edges",
     metadata,
@@ -266,6 +295,20 @@ class Control:
         query = sa.select(files.c.sha256, files.c.path).join(runs, runs.c.run_id == files.c.batch_id)
         with self._engine.connect() as db:
             return {r.sha256: r.path for r in db.execute(query.where(runs.c.state == "published"))}
+
+    def keep_extracts(self, batch_id: str, rows: list[dict[str, Any]], resources: list[dict[str, Any]]) -> None:
+        """Write what an ingestion of CSV did with each file; it counts once the batch is published."""
+        with self._engine.begin() as db:
+            for table, said in ((extracts, rows), (extract_resources, resources)):
+                db.execute(table.delete().where(table.c.batch_id == batch_id))
+                if said:
+                    db.execute(table.insert(), said)
+
+    def ingested_extracts(self, mapping: str) -> list[dict[str, Any]]:
+        """The files that published ingestions read by a mapping: `sha256`, `mapping_version`, `batch_id`, `path`."""
+        columns = (extracts.c.sha256, extracts.c.mapping_version, extracts.c.batch_id, extracts.c.path)
+        query = sa.select(*columns).join(runs, runs.c.run_id == extracts.c.batch_id)
+        return self.select(query.where(runs.c.state == "published", extracts.c.mapping == mapping))
 
     def select(self, statement: sa.Select[Any]) -> list[dict[str, Any]]:
         """Rows of a query, for showing."""

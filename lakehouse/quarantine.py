@@ -1,6 +1,7 @@
 """ops.quarantine: what was held back. Rows belong to a run; rows of a run that came to nothing are taken back."""
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -77,6 +78,23 @@ def settle_landing(spark: "SparkSession", rows: LandingRows, run_id: str) -> Non
             f"WHEN MATCHED THEN UPDATE SET resolved_by = '{run_id}'"
         )
         spark.catalog.dropTempView("landing_settled")
+
+
+def settle_files(spark: "SparkSession", files: Sequence[tuple[str, str]], run_id: str) -> None:
+    """Mark the open rows of earlier ingestions, each (run id, source file), as settled by this one."""
+    from pyspark.sql import functions as F
+
+    with _one_at_a_time:
+        earlier = spark.createDataFrame(list(files), "run_id string, source_file string").distinct()
+        found = spark.table(_NAME).where(F.col("resolved_by").isNull()).join(earlier, ["run_id", "source_file"])
+        if not found.limit(1).count():
+            return
+        earlier.createOrReplaceTempView("files_settled")
+        spark.sql(
+            f"MERGE INTO {_NAME} t USING files_settled s ON t.run_id = s.run_id AND t.source_file = s.source_file "
+            f"AND t.resolved_by IS NULL WHEN MATCHED THEN UPDATE SET resolved_by = '{run_id}'"
+        )
+        spark.catalog.dropTempView("files_settled")
 
 
 def open_rows(spark: "SparkSession", stage: str) -> "DataFrame":

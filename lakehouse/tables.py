@@ -218,6 +218,12 @@ def publish(spark: "SparkSession", table: Table, branch: str, base: int | None) 
     return head.id
 
 
+def branches(spark: "SparkSession", table: Table) -> list[str]:
+    """Names of the table's branches beside main."""
+    rows = spark.sql(f"SELECT name FROM {full_name(table)}.refs WHERE type = 'BRANCH' AND name <> 'main'").collect()
+    return sorted(row.name for row in rows)
+
+
 def keep_failed(spark: "SparkSession", table: Table, branch: str, tag: str) -> None:
     """Give up a branch whose gate failed, keeping its head under a tag that expires, so that it can be looked at."""
     head = current(spark, table, branch)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from catalog.mapping import CsvMapping
 from lakehouse.control import Control, open_control
 from lakehouse.lock import writing
 from lakehouse.session import spark_session
@@ -18,6 +19,7 @@ from spark_jobs.schedule import AnyJob, Failure, run_side_by_side
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from spark_jobs.ingest.extract.account import ExtractLanding
     from spark_jobs.ingest.land import Landing
 
 
@@ -49,6 +51,30 @@ class Lake:
             self.settings,
             files,
             progress=lambda d, t: progress("Landing records", d, t),
+            observe=observe,
+        )
+
+    def land_csv(
+        self,
+        mapping: CsvMapping,
+        paths: Sequence[str],
+        progress: Callable[[str, int, int], None],
+        observe: Observer = silent,
+    ) -> "ExtractLanding":
+        """Ingest CSV files, folders and globs by a mapping; `progress` hears (what, done, total) in bytes."""
+        from spark_jobs.ingest import land
+        from spark_jobs.ingest.discover import discover
+        from spark_jobs.ingest.extract.land import ingest_csv
+
+        threads = self.settings.cores or os.cpu_count() or 2
+        files = land.look_at(discover(paths), self.settings, threads, lambda d, t: progress("Looking at files", d, t))
+        return ingest_csv(
+            self.spark,
+            self.control,
+            self.settings,
+            mapping,
+            files,
+            progress=lambda d, t: progress("Landing rows", d, t),
             observe=observe,
         )
 

@@ -15,7 +15,7 @@ if __name__ == "__main__":
 
 import click
 
-from spark_jobs.cli import delta, work
+from spark_jobs.cli import delta, replay, view, work
 from spark_jobs.cli.context import Context, explained
 
 
@@ -36,7 +36,7 @@ def _place(context: Context) -> None:
         take_place()
 
 
-for _command in (*work.COMMANDS, *delta.SPARK_COMMANDS):
+for _command in (*work.COMMANDS, *replay.COMMANDS, *view.COMMANDS, *delta.SPARK_COMMANDS):
     main.add_command(_command)
 
 if __name__ == "__main__":

@@ -105,3 +105,27 @@ DELTA_ROW = Table(
     partition=(identity("source"), identity("arrived_on")),
     retention=SOURCE_COPY,
 )
+
+CSV_ROW = Table(
+    "bronze.csv_row",
+    doc="Each row of each CSV extract as it arrived; what was made of it has the same place in bronze.fhir_resource.",
+    grain="one row per row of a file and ingestion of it; headers and blank rows are counted only",
+    columns=(
+        Column("mapping", Text, doc="Name of the mapping that it was read by (catalog/mappings).", tag=OPERATIONAL),
+        Column("mapping_version", Text, doc="Hash of that mapping's text.", tag=OPERATIONAL),
+        Column("file_kind", Text, doc="Which of the mapping's files it is a row of.", tag=OPERATIONAL),
+        Column("source_file", Text, doc="File that it came in.", tag=LINKING),
+        Column("source_sha256", Text, doc="SHA-256 of that file's stored bytes, in hexadecimal.", tag=OPERATIONAL),
+        Column("line", Long, doc="Line in the file on which it begins, from 1.", tag=OPERATIONAL),
+        Column("byte_offset", Long, doc="First byte in the decompressed file, from 0.", tag=OPERATIONAL),
+        Column("row_number", Long, doc="Which of the file's rows, from 1; headers don't count.", tag=OPERATIONAL),
+        Column("payload", Text, doc="JSON object: column to text, each exactly as it stood in the cell.", tag=RAW),
+        Column("payload_sha256", Text, doc="SHA-256 of the payload's bytes, in hexadecimal.", tag=LINKING),
+        Column("batch_id", Text, doc="The ingestion that landed it; sorts by time.", tag=OPERATIONAL),
+        Column("arrived_at", Timestamp, doc="When that ingestion began, UTC.", tag=OPERATIONAL),
+        Column("arrived_on", Date, doc="Day of `arrived_at`, UTC.", tag=OPERATIONAL),
+    ),
+    key=("batch_id", "source_file", "byte_offset"),
+    partition=(identity("mapping"), identity("arrived_on")),
+    retention=SOURCE_COPY,
+)

@@ -77,6 +77,12 @@ def _what() -> tuple[Column, ...]:
         instant("effective_at", "When it holds: the time, or the start of the period"),
         precision("effective_at"),
         instant("effective_ended_at", "End of the period; null for a single time"),
+        _number(
+            "effective_offset_minutes",
+            "When it holds, counted from the start of its encounter (before it: negative), where the source says only "
+            "that (cqf-relativeDateTime).",
+            "min",
+        ),
         instant("issued_at", "When it was made available"),
     )
 
@@ -156,7 +162,11 @@ def _checks(or_else: str = "") -> tuple[Check, ...]:
             "is_withdrawn or value_low <= value_high",
             "A value that is a range is in order.",
         ),
-        warn.that("effective_at_is_known", "effective_at is not null", "It is said when the value holds."),
+        warn.that(
+            "effective_at_is_known",
+            "effective_at is not null or effective_offset_minutes is not null",
+            "It is said when the value holds, by date or from the start of the encounter.",
+        ),
         warn.that(
             "value_or_reason_is_given",
             "is_withdrawn or status = 'registered' or absent_reason_code is not null "

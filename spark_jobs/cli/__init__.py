@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from spark_jobs.cli import delta, lineage, look, upkeep, work
+from spark_jobs.cli import delta, lineage, look, replay, upkeep, view, work
 from spark_jobs.cli.context import Context
 from spark_jobs.cli.demo import demo
 
@@ -32,5 +32,7 @@ def main(ctx: click.Context, home: Path | None, debug: bool) -> None:
     ctx.obj = Context(home, debug)
 
 
-for _command in (demo, *work.COMMANDS, *delta.COMMANDS, *look.COMMANDS, *lineage.COMMANDS, *upkeep.COMMANDS):
-    main.add_command(_command)
+for _module in (work, replay, delta, view, look, lineage, upkeep):
+    for _command in _module.COMMANDS:
+        main.add_command(_command)
+main.add_command(demo)

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import click
 
 from spark_jobs.cli.context import Context, explained, pass_context
-from spark_jobs.cli.render import table
-from spark_jobs.cli.work import bars, ingest
+from spark_jobs.cli.render import bars, table
+from spark_jobs.cli.work import ingest
 
 if TYPE_CHECKING:
     from spark_jobs.export.delta import Export

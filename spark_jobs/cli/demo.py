@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from spark_jobs.cli.context import Context, explained, pass_context
-from spark_jobs.cli.render import bytes_, seconds
-from spark_jobs.cli.work import bars, land_and_show, leave, run_and_show
+from spark_jobs.cli.render import bars, bytes_, seconds
+from spark_jobs.cli.work import land_and_show, leave, run_and_show
 
 SAMPLE = Path(__file__).resolve().parents[2] / "infra" / "sample"
 

@@ -1,7 +1,8 @@
 """How the command line shows things: tables, counts, durations. Nothing here knows where they come from."""
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,6 +55,20 @@ def progress() -> "Progress":
         console=console(stderr=True),
         transient=True,
     )
+
+
+@contextmanager
+def bars() -> Iterator[Callable[[str, int, int], None]]:
+    """Progress bars by name, each made when it is first heard of."""
+    with progress() as shown:
+        tasks: dict[str, Any] = {}
+
+        def advance(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = shown.add_task(what, total=total)
+            shown.update(tasks[what], completed=done, total=max(total, 1))
+
+        yield advance
 
 
 def seconds(duration: float) -> str:

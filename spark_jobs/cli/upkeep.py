@@ -9,8 +9,7 @@ import click
 
 from lakehouse.upkeep import LEAST_ORPHAN_DAYS, ORPHAN_DAYS, STEPS
 from spark_jobs.cli.context import Context, explained, pass_context
-from spark_jobs.cli.render import bytes_, table
-from spark_jobs.cli.work import bars
+from spark_jobs.cli.render import bars, bytes_, table
 
 if TYPE_CHECKING:
     from spark_jobs.lake import Lake

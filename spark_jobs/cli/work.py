@@ -1,16 +1,13 @@
-"""Commands that write or need Spark: demo, ingest, run, replay, evolve, view."""
+"""Commands that change the lake: ingest fhir, run, evolve."""
 
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from spark_jobs.cli.context import Context, explained, pass_context
-from spark_jobs.cli.render import bytes_, progress, seconds, table
+from spark_jobs.cli.render import bars, bytes_, seconds, table
 
 if TYPE_CHECKING:
     from spark_jobs.ingest.land import Landing
@@ -43,6 +40,29 @@ def fhir(context: Context, paths: tuple[str, ...], dry_run: bool) -> None:
         land_and_show(lake, list(paths))
 
 
+@ingest.command("csv")
+@click.argument("paths", nargs=-1, required=True)
+@click.option("--mapping", "name", required=True, help="How columns become FHIR: a mapping that ships, or FILE.json.")
+@click.option("--dry-run", is_flag=True, help="Say which files would be read, and land nothing.")
+@pass_context
+@explained
+def csv_(context: Context, paths: tuple[str, ...], name: str, dry_run: bool) -> None:
+    """Land rows of CSV (plain, gzip, zstd) from PATHS, and the FHIR resources that a mapping makes of them.
+
+    Files that the same mapping has read before are skipped. What is no row, or can't be translated, is kept in
+    quarantine with its place.
+    """
+    from spark_jobs.cli.extract import land_and_show_csv, list_csv_files
+
+    if dry_run:
+        list_csv_files(context, name, paths)
+        return
+    from spark_jobs.lake import open_lake
+
+    with open_lake(context.settings) as lake:
+        land_and_show_csv(lake, name, paths)
+
+
 def _list_files(context: Context, paths: tuple[str, ...]) -> None:
     from lakehouse.control import open_control
     from spark_jobs.ingest.discover import discover
@@ -62,20 +82,6 @@ def land_and_show(lake: "Lake", paths: list[str]) -> "Landing":
         landing = lake.land(paths, advance)
     _show_landing(landing, time.monotonic() - started)
     return landing
-
-
-@contextmanager
-def bars() -> Iterator[Callable[[str, int, int], None]]:
-    """Progress bars by name, each made when it is first heard of."""
-    with progress() as shown:
-        tasks: dict[str, Any] = {}
-
-        def advance(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = shown.add_task(what, total=total)
-            shown.update(tasks[what], completed=done, total=max(total, 1))
-
-        yield advance
 
 
 def _show_landing(landing: "Landing", took: float) -> None:
@@ -180,70 +186,6 @@ def leave(context: Context, failures: "list[Failure]") -> None:
 
 
 @click.command()
-@click.option("--stage", help="Only this stage: landing, or a table such as silver.encounter. Default: all.")
-@click.option("--encoding", help="Text encoding of what could not land, such as latin-1 or utf-16.")
-@click.option("--file", "source_file", help="Only what came from this file (as `lake quarantine --list` names it).")
-@click.option("--discard", is_flag=True, help="Give up what of --file could not land: a better file came.")
-@click.option("--yes", is_flag=True, help="Do not ask before discarding.")
-@pass_context
-@explained
-def replay(
-    context: Context, stage: str | None, encoding: str | None, source_file: str | None, discard: bool, yes: bool
-) -> None:
-    """Try again what was held back, after a fix of code, rules, declarations or encoding.
-
-    With --discard nothing is tried: the records of --file that could not land no longer count as held back. Their rows
-    and raw bytes stay in ops.quarantine (`lake quarantine --list --settled`).
-    """
-    from spark_jobs.jobs import JOBS
-    from spark_jobs.lake import open_lake
-    from spark_jobs.schedule import choose
-
-    if discard:
-        if source_file is None or encoding is not None or stage not in (None, "landing"):
-            raise click.UsageError("--discard goes with --file alone.")
-        if not yes:
-            click.confirm(f"Give up what of {source_file} could not land?", abort=True)
-        _discard(context, source_file)
-        return
-    jobs = list(JOBS) if stage in (None, "landing") else choose(JOBS, [str(stage)])
-    with open_lake(context.settings) as lake:
-        if stage in (None, "landing"):
-            _replay_landing(lake, encoding, source_file)
-        failures = [] if stage == "landing" else run_and_show(lake, jobs, retry_held=True)
-    leave(context, failures)
-
-
-def _discard(context: Context, source_file: str) -> None:
-    from lakehouse.errors import InputError
-    from spark_jobs.ingest.land import discard
-    from spark_jobs.lake import open_lake
-
-    with open_lake(context.settings) as lake:
-        records = discard(lake.spark, lake.control, source_file)
-    if not records:
-        raise InputError(
-            f"Nothing of {source_file} is held back at the landing; `lake quarantine --list` shows what is."
-        )
-    click.echo(
-        f"{records:,} records of {source_file} are given up; `lake quarantine --list --settled` still shows them."
-    )
-
-
-def _replay_landing(lake: "Lake", encoding: str | None, source_file: str | None) -> None:
-    from spark_jobs.ingest.land import replay as replay_landing
-
-    landing = replay_landing(lake.spark, lake.control, lake.settings, encoding=encoding, source_file=source_file)
-    if landing.batch_id is None:
-        click.echo("Nothing is held back at the landing.")
-        return
-    counts = landing.counts
-    click.echo(
-        f"Of {counts.records:,} records, {counts.landed:,} landed now and {counts.rejected:,} are still held back."
-    )
-
-
-@click.command()
 @click.option("--dry-run", is_flag=True, help="Show the changes and apply none.")
 @pass_context
 @explained
@@ -269,64 +211,4 @@ def evolve(context: Context, dry_run: bool) -> None:
     click.echo(f"\n{len(changes)} changes applied.")
 
 
-@click.command()
-@click.argument("view", type=click.Path(path_type=Path))
-@click.argument("path")
-@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many rows.")
-@pass_context
-@explained
-def view(context: Context, view: Path, path: str, form: Any, limit: int) -> None:
-    """Run the SQL-on-FHIR ViewDefinition VIEW (a JSON file) over the FHIR files of PATH and print the rows."""
-    import json
-    from datetime import UTC, datetime
-
-    import pyarrow as pa
-    from pyspark.sql.pandas.types import to_arrow_schema
-
-    from lakehouse.errors import InputError, ViewError
-    from lakehouse.fhir import compile_view, run_view
-    from lakehouse.session import spark_session
-    from lakehouse.sql.output import render
-    from spark_jobs.ingest.discover import discover, inspect_all, plan
-    from spark_jobs.ingest.frames import landed
-    from spark_jobs.ingest.tally import Tally
-
-    try:
-        definition = json.loads(view.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{view} can't be read ({error.strerror}).") from error
-    except ValueError as error:
-        raise ViewError(f"{view} is not JSON: {error}.") from error
-    compiled = compile_view(definition)  # a mistake is told before Spark starts
-    settings = context.settings
-    files = list(inspect_all(discover([path]), settings.chunk_bytes, 2))
-    with spark_session(settings) as spark:
-        tally = Tally.start(spark)
-        rows = landed(spark, plan(files, settings.chunk_bytes), "view", datetime.now(UTC), settings, tally)
-        result = run_view(spark, definition, rows.where("payload is not null").select("payload")).limit(limit)
-        with _problem_told(compiled.name):
-            found = [row.asDict(recursive=True) for row in result.collect()]
-        render(pa.Table.from_pylist(found, to_arrow_schema(result.schema)), form, sys.stdout)
-    if left_out := tally.total.rejected:
-        told = f"{left_out:,} records of the input can't be read and are left out; `lake ingest fhir` says why."
-        click.secho(told, fg="yellow", err=True)
-
-
-@contextmanager
-def _problem_told(view_name: str) -> Iterator[None]:
-    """What makes a record unusable for a view is raised inside Spark: its sentence stands in the stack's text."""
-    import re
-
-    from lakehouse.errors import ViewError
-
-    try:
-        yield
-    except Exception as error:
-        said = re.search(rf"\bview {re.escape(view_name)}: .*", str(error))
-        if said is None:
-            raise
-        raise ViewError(f"A record does not fit the {said.group().strip()}.") from error
-
-
-COMMANDS: tuple[click.Command, ...] = (ingest, run, replay, evolve, view)
+COMMANDS: tuple[click.Command, ...] = (ingest, run, evolve)

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from lakehouse.terminology import LOINC, MIMIC_CHART_ITEMS, MIMIC_LAB_ITEMS, first_code, loinc_check_digit_ok, preferred
 from spark_jobs.conform.measurements import Measurement
-from spark_jobs.conform.parts import earliest, latest, precision, reference_text
+from spark_jobs.conform.parts import earliest, latest, minutes, precision, reference_text
 
 HELPERS = (
     "_birth_on",
@@ -101,9 +101,20 @@ def _times(rows: DataFrame) -> dict[str, Column]:
         "effective_at": effective,
         "effective_precision": F.coalesce(precision(written), exact),
         "effective_ended_at": rows["effective_end"],
+        "effective_offset_minutes": _offset(rows),
         "_effective_earliest": F.when(bounded, earliest(effective, written)).otherwise(effective),
         "_effective_latest": F.when(bounded, latest(effective, written)).otherwise(effective),
     }
+
+
+def _offset(rows: DataFrame) -> Column:
+    """Minutes from the start of the observation's own encounter; null where the offset is from anything else."""
+    offset = minutes(rows["relative_offset"], rows["relative_offset_code"], rows["relative_offset_unit"])
+    from_start = (rows["relative_to_encounter_id"] == rows["encounter_id"]) & (
+        rows["relative_to_path"] == "period.start"
+    )
+    after = F.when(rows["relative_relation"].isin("after", "after-start"), offset)
+    return F.when(from_start, after.when(rows["relative_relation"].isin("before", "before-start"), -offset))
 
 
 def _references(rows: DataFrame) -> dict[str, Column]:

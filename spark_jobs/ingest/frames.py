@@ -45,7 +45,7 @@ _RECORD_FIELDS = (
     ("entry", pa.int32()),
     ("has_fhir_shape", pa.bool_()),
 )
-_REJECTION_FIELDS = (
+REJECTION_FIELDS = (
     ("reason_code", pa.string()),
     ("reason", pa.string()),
     ("source_file", pa.string()),
@@ -73,7 +73,7 @@ def landed(
     low, so that a join with it may broadcast it: give such a join a hint.
     """
     frame = _read(spark, chunks, Record, settings, tally)
-    return _complete(frame, FHIR_RESOURCE, {"batch_id": batch_id}, arrived_at)
+    return complete(frame, FHIR_RESOURCE, {"batch_id": batch_id}, arrived_at)
 
 
 def rejected(
@@ -90,7 +90,7 @@ def rejected(
     """
     frame = _read(spark, chunks, Rejection, settings, tally)
     constants = {"run_id": batch_id, "stage": "landing", "batch_id": batch_id}
-    return _complete(frame, QUARANTINE, constants, arrived_at)
+    return complete(frame, QUARANTINE, constants, arrived_at)
 
 
 def landed_again(
@@ -98,7 +98,7 @@ def landed_again(
 ) -> DataFrame:
     """Records that are at hand, each with its file's name, as `landed` gives them; for replays, which are small."""
     frame = _local(spark, record_batch([record for _, record in rows], [name for name, _ in rows]))
-    return _complete(frame, FHIR_RESOURCE, {"batch_id": batch_id}, arrived_at)
+    return complete(frame, FHIR_RESOURCE, {"batch_id": batch_id}, arrived_at)
 
 
 def rejected_again(
@@ -107,16 +107,16 @@ def rejected_again(
     """Rejections that are at hand, each with its file's name, as `rejected` gives them."""
     frame = _local(spark, rejection_batch([rejection for _, rejection in rows], [name for name, _ in rows]))
     constants = {"run_id": batch_id, "stage": "landing", "batch_id": batch_id}
-    return _complete(frame, QUARANTINE, constants, arrived_at)
+    return complete(frame, QUARANTINE, constants, arrived_at)
 
 
 def _local(spark: SparkSession, batch: pa.RecordBatch) -> DataFrame:
     def rows(_: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield batch
 
-    fields = _RECORD_FIELDS if "payload" in batch.schema.names else _REJECTION_FIELDS
+    fields = _RECORD_FIELDS if "payload" in batch.schema.names else REJECTION_FIELDS
     table = FHIR_RESOURCE if fields is _RECORD_FIELDS else QUARANTINE
-    return spark.range(0, 1, 1, 1).mapInArrow(rows, _schema(table, fields))
+    return spark.range(0, 1, 1, 1).mapInArrow(rows, schema_of(table, fields))
 
 
 def group(chunks: Sequence[Chunk], cores: int) -> list[list[Chunk]]:
@@ -144,13 +144,13 @@ def _read(
     settings: Settings,
     tally: Tally | None,
 ) -> DataFrame:
-    fields = _RECORD_FIELDS if wanted is Record else _REJECTION_FIELDS
+    fields = _RECORD_FIELDS if wanted is Record else REJECTION_FIELDS
     table = FHIR_RESOURCE if wanted is Record else QUARANTINE
     groups = group(chunks, settings.cores or spark.sparkContext.defaultParallelism)
     # The groups travel in the function and each task finds its own by number: a frame of chunks would have to be
     # shuffled, by hash and unevenly, to get one partition a group.
     read = _task(groups, wanted, settings.max_record_bytes, tally)
-    return spark.range(0, len(groups), 1, max(len(groups), 1)).mapInArrow(read, _schema(table, fields))
+    return spark.range(0, len(groups), 1, max(len(groups), 1)).mapInArrow(read, schema_of(table, fields))
 
 
 def _task(
@@ -213,8 +213,8 @@ def landed_from(
 ) -> DataFrame:
     """The records that `items` finds in each partition of `source`, as `landed` gives them."""
     read = _sifted(items, Record)
-    frame = source.mapInArrow(read, _schema(FHIR_RESOURCE, _RECORD_FIELDS))
-    return _complete(frame, FHIR_RESOURCE, {"batch_id": batch_id}, arrived_at)
+    frame = source.mapInArrow(read, schema_of(FHIR_RESOURCE, _RECORD_FIELDS))
+    return complete(frame, FHIR_RESOURCE, {"batch_id": batch_id}, arrived_at)
 
 
 def rejected_from(
@@ -225,9 +225,9 @@ def rejected_from(
 ) -> DataFrame:
     """The rejections that `items` finds in each partition of `source`, as `rejected` gives them."""
     read = _sifted(items, Rejection)
-    frame = source.mapInArrow(read, _schema(QUARANTINE, _REJECTION_FIELDS))
+    frame = source.mapInArrow(read, schema_of(QUARANTINE, REJECTION_FIELDS))
     constants = {"run_id": batch_id, "stage": "landing", "batch_id": batch_id}
-    return _complete(frame, QUARANTINE, constants, arrived_at)
+    return complete(frame, QUARANTINE, constants, arrived_at)
 
 
 def _sifted(
@@ -249,7 +249,7 @@ def record_batch(records: list[Record], files: list[str]) -> pa.RecordBatch:
 
 def rejection_batch(rejections: list[Rejection], files: list[str]) -> pa.RecordBatch:
     """The columns of `ops.quarantine` that a reader knows."""
-    return _record_batch(rejections, {"source_file": pa.array(files, pa.string())}, _REJECTION_FIELDS)
+    return _record_batch(rejections, {"source_file": pa.array(files, pa.string())}, REJECTION_FIELDS)
 
 
 def _record_batch(
@@ -261,12 +261,13 @@ def _record_batch(
     return pa.RecordBatch.from_arrays(arrays, names=[name for name, _ in fields])
 
 
-def _schema(table: Table, fields: tuple[tuple[str, Any], ...]) -> str:
+def schema_of(table: Table, fields: tuple[tuple[str, Any], ...]) -> str:
+    """The Spark schema of these of a table's columns."""
     columns: dict[str, Column] = {column.name: column for column in table.columns}
     return spark_schema([columns[name] for name, _ in fields])
 
 
-def _complete(frame: DataFrame, table: Table, constants: dict[str, str], arrived_at: datetime) -> DataFrame:
+def complete(frame: DataFrame, table: Table, constants: dict[str, str], arrived_at: datetime) -> DataFrame:
     """All columns of the table in its order; those that are alike in all rows are made in the JVM."""
     from pyspark.sql import functions as f
 

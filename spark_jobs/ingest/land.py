@@ -97,13 +97,13 @@ def ingest(
         # 2, 4. Read and write to a branch: one pass over the files. Killed here: a stray branch.
         observe(FHIR_RESOURCE.name, "write")
         rows = landed(session, chunks, batch_id, arrived_at, settings, tally)
-        with _watched(tally, chunks, progress), _files_unchanged():
+        with watched(tally, chunks, progress), files_unchanged():
             _write(session, rows, batch_id, base)
         # 3. Quarantine, before anyone can see the batch: only chunks with something to hold back are read again.
         observe(FHIR_RESOURCE.name, "quarantine")
         bad = tally.with_rejections(chunks)
         if bad:
-            with _files_unchanged():
+            with files_unchanged():
                 quarantine.hold(session, rejected(session, bad, batch_id, arrived_at, settings), batch_id)
         # 5. Gate: everything that was read is accounted for.
         observe(FHIR_RESOURCE.name, "gate")
@@ -177,7 +177,7 @@ def _clear_up(session: "SparkSession", control: Control) -> None:
 
 
 @contextmanager
-def _files_unchanged() -> Iterator[None]:
+def files_unchanged() -> Iterator[None]:
     """An InputError inside a task comes back as an exception of Spark with the whole stack in its text."""
     from pyspark.errors import PythonException
 
@@ -278,7 +278,7 @@ def _ledger_row(batch_id: str, file: SourceFile, counts: Counts) -> dict[str, An
 
 
 @contextmanager
-def _watched(tally: Tally, chunks: Sequence[Chunk], progress: Progress) -> Iterator[None]:
+def watched(tally: Tally, chunks: Sequence[Chunk], progress: Progress) -> Iterator[None]:
     """Tell `progress` how many bytes are read while the work goes on elsewhere."""
     sizes = {c.chunk_id: c.end - c.start for c in chunks}
     total, stop = sum(sizes.values()), threading.Event()

@@ -41,9 +41,13 @@ def _items(chunk: Chunk, max_record_bytes: int, counts: Counts) -> Iterator[Item
     elif chunk.layout is Layout.DOCUMENT:
         yield from _document_items(source, max_record_bytes, counts, source)
     else:
-        yield from _wide_items(source, chunk.layout, counts)
+        width = chunk.layout.value.upper()
+        reason = (
+            f"The file is {width}; FHIR JSON is UTF-8; replay it with `lake replay --encoding {chunk.layout.value}`."
+        )
+        yield from wide_items(source, chunk.layout, counts, reason)
     if source.damage:
-        yield from _tail_items(source.damage, source, counts)
+        yield from tail_items(source.damage, source, counts)
 
 
 def _line_items(
@@ -106,10 +110,8 @@ def _cut_off(damage: Damage, raw: bytes, line: int, offset: int) -> Rejection:
     return Rejection("record_cut_off", f"The record is cut off. {damage.reason}", raw, line, offset)
 
 
-def _wide_items(blocks: Iterable[bytes], layout: Layout, counts: Counts) -> Iterator[Item]:
+def wide_items(blocks: Iterable[bytes], layout: Layout, counts: Counts, reason: str) -> Iterator[Rejection]:
     """The whole of a file in UTF-16 or UTF-32 as one rejection, in parts."""
-    width = layout.value.upper()
-    reason = f"The file is {width}; FHIR JSON is UTF-8; replay it with `lake replay --encoding {layout.value}`."
     counts.lines += 1
     held, part, offset = bytearray(), 0, 0
     for block in blocks:
@@ -121,7 +123,7 @@ def _wide_items(blocks: Iterable[bytes], layout: Layout, counts: Counts) -> Iter
     yield Rejection(layout.value.replace("-", ""), reason, bytes(held), None, offset, part=part)
 
 
-def _tail_items(damage: Damage, source: Source, counts: Counts) -> Iterator[Item]:
+def tail_items(damage: Damage, source: Source, counts: Counts) -> Iterator[Rejection]:
     """The compressed bytes that gave nothing, as one rejection in parts; without bytes if none are left."""
     counts.lines += 1
     part = 0

@@ -23,7 +23,7 @@ def observation(code: str | Resource, kind: str | None, **more: object) -> Resou
     }
     if kind is not None:
         found["category"] = [concept(coding(CATEGORY, kind))]
-    return {**found, **more}
+    return {name: value for name, value in {**found, **more}.items() if value is not None}
 
 
 def vital(code: str | Resource, value: float, unit: str | None, **more: object) -> Resource:
@@ -38,12 +38,29 @@ def component(code: str, **value: object) -> Resource:
     return {"code": concept(coding(LOINC, code)), **value}
 
 
+def since_start(minutes: float, unit: str = "min", relation: str = "after", of: str = "e") -> dict[str, object]:
+    """An effective time that is only known from the start of encounter `of`, for an observation of encounter e."""
+    offset = {"value": minutes, "system": "http://unitsofmeasure.org", "code": unit}
+    parts = [
+        {"url": "target", "valueReference": {"reference": f"Encounter/{of}"}},
+        {"url": "targetPath", "valueString": "period.start"},
+        {"url": "relationship", "valueCode": relation},
+        {"url": "offset", "valueDuration": offset},
+    ]
+    relative = {"url": "http://hl7.org/fhir/StructureDefinition/cqf-relativeDateTime", "extension": parts}
+    written = {"effectiveDateTime": None, "_effectiveDateTime": {"extension": [relative]}}
+    return {"encounter": {"reference": "Encounter/e"}, **written}
+
+
 PANEL = concept(coding(LOINC, "85354-9"))
 PRESSURE = [
     component("8480-6", valueQuantity=quantity(109, "mm[Hg]")),
     component("8462-4", valueQuantity=quantity(44, "mm[Hg]")),
 ]
 VITALS: dict[str, Resource] = {
+    "since": vital("8867-4", 72, "/min", **since_start(90)),
+    "since-before": vital("8867-4", 72, "/min", **since_start(2, "h", "before-start")),
+    "since-another": vital("8867-4", 72, "/min", **since_start(90, of="f")),
     "panel": observation(PANEL, "vital-signs", component=PRESSURE, encounter={"reference": "Encounter/e"}),
     "half-absent": observation(
         PANEL,
@@ -296,6 +313,18 @@ def test_wrong_vital_signs_are_held_back(vitals: dict[str, list[Made]], ident: s
 )
 def test_wrong_laboratory_results_are_held_back(labs: dict[str, list[Made]], ident: str, failed: set[str]) -> None:
     assert one(labs, ident).failed == failed
+
+
+@pytest.mark.parametrize(
+    ("ident", "minutes"), [("since", 90), ("since-before", -120), ("since-another", None), ("fahrenheit", None)]
+)
+def test_a_time_from_the_start_of_the_encounter_is_an_offset_and_no_date(
+    vitals: dict[str, list[Made]], ident: str, minutes: float | None
+) -> None:
+    made = one(vitals, ident)
+    assert made["effective_offset_minutes"] == minutes
+    assert (made["effective_at"] is None) == ident.startswith("since")
+    assert ("effective_at_is_known" in made.warned) == (ident == "since-another")
 
 
 def test_doubtful_observations_are_warned_of(vitals: dict[str, list[Made]], labs: dict[str, list[Made]]) -> None:

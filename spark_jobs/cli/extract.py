@@ -1,0 +1,86 @@
+"""What `lake ingest csv` shows: the files that it would read, and what became of their rows."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from spark_jobs.cli.context import Context
+from spark_jobs.cli.render import bars, bytes_, seconds, table
+
+if TYPE_CHECKING:
+    from catalog.mapping import CsvMapping
+    from spark_jobs.ingest.extract.account import ExtractLanding
+    from spark_jobs.lake import Lake
+
+
+def mapping_of(name: str) -> "CsvMapping":
+    """The mapping that ships under that name, or the one in a file; a missing or wrong one is an InputError."""
+    from catalog.mapping import InvalidMapping, load_mapping, read_mapping
+    from lakehouse.errors import InputError
+
+    try:
+        if name.endswith(".json"):
+            return read_mapping(Path(name).stem, Path(name).read_text(encoding="utf-8"))
+        return load_mapping(name)
+    except InvalidMapping as error:
+        raise InputError(str(error)) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"The mapping {name} can't be read; check that it exists and is UTF-8.") from error
+
+
+def list_csv_files(context: Context, name: str, paths: Sequence[str]) -> None:
+    """Print which files would be read."""
+    from lakehouse.control import open_control
+    from spark_jobs.ingest.discover import discover
+    from spark_jobs.ingest.extract.land import new_and_old
+    from spark_jobs.ingest.land import look_at
+
+    mapping = mapping_of(name)
+    files = look_at(discover(list(paths)), context.settings, 2, lambda done, total: None)
+    new, old = new_and_old(open_control(context.settings), mapping, files)
+    rows = [[f.name, bytes_(f.size), f.compression.value, "would be read"] for f in new]
+    rows += [[f.name, bytes_(f.size), f.compression.value, "read before"] for f in old]
+    table("", ["file", "size", "compression", ""], rows, right=["size"])
+
+
+def land_and_show_csv(lake: "Lake", name: str, paths: Sequence[str]) -> "ExtractLanding":
+    """Ingest with progress bars, then print what became of each file's rows."""
+    mapping = mapping_of(name)
+    started = time.monotonic()
+    with bars() as advance:
+        landing = lake.land_csv(mapping, list(paths), advance)
+    show_csv(landing, time.monotonic() - started)
+    return landing
+
+
+def show_csv(landing: "ExtractLanding", took: float) -> None:
+    """Print what became of each file's rows, and what was made of them."""
+    if landing.skipped:
+        click.echo(f"Skipped {len(landing.skipped)} files that this mapping has read before.")
+    if landing.batch_id is None:
+        click.echo("There is nothing new to land.")
+        return
+    names = ["rows", "translated", "value table", "no value", "held back", "blank"]
+    rows = [
+        [name, c.rows, c.translated, c.value_table, c.no_value, c.quarantined, c.blank]
+        for name, c in landing.counts.items()
+    ]
+    table("", ["file", *names], rows, right=names)
+    table("", ["resource type", "made"], [[kind, n] for kind, n in landing.by_type.items()], right=["made"])
+    total = landing.total
+    click.echo(
+        f"\nBatch {landing.batch_id}: {len(landing.counts)} files, {bytes_(landing.bytes)} in {seconds(took)}.\n"
+        f"{total.rows:,} rows = {total.translated:,} translated + {total.value_table:,} of value tables + "
+        f"{total.no_value:,} without a value + {total.quarantined:,} held back + {total.blank:,} blank; "
+        f"{sum(landing.made.values()):,} resources were made."
+    )
+    for name in landing.empty:
+        click.secho(f"{name} is empty.", fg="yellow", err=True)
+    if landing.untold:
+        said = f"No file says what the codes of {', '.join(landing.untold)} mean: codes came without a name, unchecked."
+        click.secho(said, fg="yellow", err=True)
+    if total.quarantined:
+        click.secho("`lake quarantine` shows what was held back, and why.", fg="yellow", err=True)

@@ -1,0 +1,78 @@
+"""`lake replay`: what was held back, tried again or given up."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from spark_jobs.cli.context import Context, explained, pass_context
+from spark_jobs.cli.work import leave, run_and_show
+
+if TYPE_CHECKING:
+    from spark_jobs.lake import Lake
+
+
+@click.command()
+@click.option("--stage", help="Only this stage: landing, or a table such as silver.encounter. Default: all.")
+@click.option("--encoding", help="Text encoding of what could not land, such as latin-1 or utf-16.")
+@click.option("--file", "source_file", help="Only what came from this file (as `lake quarantine --list` names it).")
+@click.option("--discard", is_flag=True, help="Give up what of --file could not land: a better file came.")
+@click.option("--yes", is_flag=True, help="Do not ask before discarding.")
+@pass_context
+@explained
+def replay(
+    context: Context, stage: str | None, encoding: str | None, source_file: str | None, discard: bool, yes: bool
+) -> None:
+    """Try again what was held back, after a fix of code, rules, declarations or encoding.
+
+    With --discard nothing is tried: the records of --file that could not land no longer count as held back. Their rows
+    and raw bytes stay in ops.quarantine (`lake quarantine --list --settled`).
+    """
+    from spark_jobs.jobs import JOBS
+    from spark_jobs.lake import open_lake
+    from spark_jobs.schedule import choose
+
+    if discard:
+        if source_file is None or encoding is not None or stage not in (None, "landing"):
+            raise click.UsageError("--discard goes with --file alone.")
+        if not yes:
+            click.confirm(f"Give up what of {source_file} could not land?", abort=True)
+        _discard(context, source_file)
+        return
+    jobs = list(JOBS) if stage in (None, "landing") else choose(JOBS, [str(stage)])
+    with open_lake(context.settings) as lake:
+        if stage in (None, "landing"):
+            _replay_landing(lake, encoding, source_file)
+        failures = [] if stage == "landing" else run_and_show(lake, jobs, retry_held=True)
+    leave(context, failures)
+
+
+def _discard(context: Context, source_file: str) -> None:
+    from lakehouse.errors import InputError
+    from spark_jobs.ingest.land import discard
+    from spark_jobs.lake import open_lake
+
+    with open_lake(context.settings) as lake:
+        records = discard(lake.spark, lake.control, source_file)
+    if not records:
+        raise InputError(
+            f"Nothing of {source_file} is held back at the landing; `lake quarantine --list` shows what is."
+        )
+    click.echo(
+        f"{records:,} records of {source_file} are given up; `lake quarantine --list --settled` still shows them."
+    )
+
+
+def _replay_landing(lake: "Lake", encoding: str | None, source_file: str | None) -> None:
+    from spark_jobs.ingest.land import replay as replay_landing
+
+    landing = replay_landing(lake.spark, lake.control, lake.settings, encoding=encoding, source_file=source_file)
+    if landing.batch_id is None:
+        click.echo("Nothing is held back at the landing.")
+        return
+    counts = landing.counts
+    click.echo(
+        f"Of {counts.records:,} records, {counts.landed:,} landed now and {counts.rejected:,} are still held back."
+    )
+
+
+COMMANDS: tuple[click.Command, ...] = (replay,)
