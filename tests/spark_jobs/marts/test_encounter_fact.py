@@ -33,6 +33,8 @@ def made(spark: "SparkSession") -> dict[str, Row]:
     encounters = [
         # In New York 9 March 23:30 (UTC-5) to 10 March 23:30 (UTC-4): clocks went forward, so 23 hours.
         encounter("spring", *night, organization_id="new-york", reason_condition_ids=["asthma"], **home),
+        # 3 November 00:30 (UTC-4) to 23:30 (UTC-5): clocks went back, so 24 hours between two midnights.
+        encounter("autumn", "2024-11-03T04:30", "2024-11-04T04:30", organization_id="new-york", **home),
         encounter(
             "elsewhere", *night, organization_reference="Organization?x=1", reason_codes=[snomed("1"), icd("I10")]
         ),
