@@ -27,7 +27,7 @@ def replay(
     With --discard nothing is tried: the records of --file that could not land no longer count as held back. Their rows
     and raw bytes stay in ops.quarantine (`lake quarantine --list --settled`).
     """
-    from spark_jobs.jobs import JOBS
+    from spark_jobs.jobs import ALL
     from spark_jobs.lake import open_lake
     from spark_jobs.schedule import choose
 
@@ -38,7 +38,7 @@ def replay(
             click.confirm(f"Give up what of {source_file} could not land?", abort=True)
         _discard(context, source_file)
         return
-    jobs = list(JOBS) if stage in (None, "landing") else choose(JOBS, [str(stage)])
+    jobs = list(ALL) if stage in (None, "landing") else choose(ALL, [str(stage)])
     with open_lake(context.settings) as lake:
         if stage in (None, "landing"):
             _replay_landing(lake, encoding, source_file)
