@@ -36,6 +36,8 @@ def demo(context: Context, patients: int | None) -> None:
     Uses the sample that ships with Carelake, or with --patients a population of that size from Synthea (fetched once,
     214 MB), and the same planted faults. Running it again changes nothing.
     """
+    from catalog.registry import TABLES
+    from lakehouse import tables
     from lakehouse.errors import InputError
     from spark_jobs.jobs import ALL
     from spark_jobs.lake import open_lake
@@ -50,6 +52,8 @@ def demo(context: Context, patients: int | None) -> None:
         land_and_show(lake, [str(p) for p in (*people, SAMPLE / "faults")])
         click.secho("\nFrom bronze to silver and gold, through row rules and gates", bold=True)
         failures = run_and_show(lake, list(ALL))
+        for table in TABLES.values():  # those that nothing filled are there to be asked, too
+            tables.ensure(lake.spark, table)
     click.echo(f"\nDone in {seconds(time.monotonic() - started)}. All people here are invented.")
     click.echo(NEXT.format(home=settings.root, lake=_command()))
     leave(context, failures)

@@ -171,7 +171,12 @@ def test_cache_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 
 def test_shipped_lock_pins_every_jar_by_hash_and_size() -> None:
     lock = read_lock()
-    assert [jar.artifact for jar in lock["spark"]] == ["iceberg-spark-runtime-3.5_2.12", "sqlite-jdbc"]
+    assert [jar.artifact for jar in lock["spark"]] == [
+        "delta-spark_2.12",
+        "delta-storage",
+        "iceberg-spark-runtime-3.5_2.12",
+        "sqlite-jdbc",
+    ]
     assert "org.mitre.synthea:synthea:3.3.0" in {f"{jar.group}:{jar.artifact}:{jar.version}" for jar in lock["synthea"]}
     assert len(lock["synthea"]) == 144
     for jars in lock.values():

@@ -19,6 +19,7 @@ from lakehouse.control import open_control
 from lakehouse.lock import writing
 from lakehouse.session import own_session
 from lakehouse.settings import Settings
+from lakehouse.sql.queries import query_names
 from spark_jobs.cli import main
 from spark_jobs.jobs import ALL
 from spark_jobs.lake import Lake
@@ -73,6 +74,15 @@ def test_the_demo_publishes_every_table_and_says_what_to_try_next(demo: Result) 
     assert f"{len(ALL)} of {len(ALL)} tables" in demo.output
     assert "What to try next" in demo.output
     assert "7 held back" in demo.output
+
+
+def test_each_query_that_ships_answers_on_the_demos_lake(demo: Result, lake_command: Lakes) -> None:
+    rows = {}
+    for name in query_names():
+        asked = lake_command("sql", "--name", name, "--format", "csv")
+        assert asked.exit_code == 0, f"{name}: {asked.output}"
+        rows[name] = len(asked.output.splitlines()) - 1
+    assert [name for name, count in rows.items() if count < 1] == []
 
 
 def test_the_demo_twice_changes_nothing(demo: Result, lake_command: Lakes) -> None:
@@ -226,7 +236,7 @@ def test_a_view_tells_what_it_cannot_read_and_what_does_not_fit_it(lake_command:
         (["sql", "drop table lake.silver.patient"], 3, "this statement is a DROP"),
         (["sql"], 3, "Give one query"),
         (["sql", "--name", "no_such"], 3, "no query of that name"),
-        (["run", "gold"], 3, "No job makes 'gold'"),
+        (["run", "platinum"], 3, "No job makes 'platinum'"),
         (["ingest", "fhir", "no/such/path"], 3, "no/such/path"),
         (["ingest", "fhir"], 2, "Missing argument"),
         (["view", "no-such.json", "x"], 3, "can't be read"),
