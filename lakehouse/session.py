@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 CATALOG = "lake"
 _LOG_CONFIG = Path(__file__).with_name("log4j2.properties")
 _opening = threading.Lock()
+FEW_ROWS = 150_000
+"""Below, interpreting a table's expressions costs less than compiling them (infra/decisions/interpreted.md)."""
 
 
 _JVM = (
@@ -140,6 +142,16 @@ def own_session(spark: "SparkSession", settings: Settings | None = None) -> "Spa
     with _opening:  # the first one makes the catalog's own tables, and two at once fail
         session.sql(f"SHOW NAMESPACES IN {CATALOG}")
     return session
+
+
+def suit(session: "SparkSession", rows: int) -> None:
+    """Let Spark interpret the expressions of this session's queries where they see few rows, else compile them.
+
+    Compiling costs seconds for each wide table, whatever the number of rows. The results are the same.
+    """
+    is_few = rows < FEW_ROWS
+    session.conf.set("spark.sql.codegen.wholeStage", str(not is_few).lower())
+    session.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN" if is_few else "FALLBACK")
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from catalog.model import Table
 from lakehouse import quality, tables
+from lakehouse.session import suit
 from spark_jobs.lineage import record_mart_lineage
 from spark_jobs.mart import Mart, made_columns
 from spark_jobs.mart_plan import MartPlan, narrowed_to, source_rows, subjects
@@ -25,6 +26,8 @@ def write_mart(run: Run, plan: MartPlan) -> Written | None:
     session, mart, table = run.session, plan.job, run.table
     # 2. Compute; Spark does it while it writes. Killed here: nothing.
     run.begin("compute")
+    read = [tables.current(session, table) for table in mart.read_tables]
+    suit(session, sum(snapshot.rows for snapshot in read if snapshot))
     sources = {s.argument: source_rows(session, s, plan.inputs[s.table.name]) for s in mart.reads}
     whole = cache(lambda: mart(**sources, **plan.given))
     record_mart_lineage(run.control, plan, whole)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from catalog.model import Table
 from lakehouse import quality, quarantine, tables
+from lakehouse.session import suit
 from spark_jobs.evaluate import (
     ACCEPTED,
     QUARANTINED,
@@ -12,7 +13,7 @@ from spark_jobs.evaluate import (
     contested,
     evaluate,
     judge,
-    misshapen,
+    looked_at,
     quarantine_rows,
     withdrawn_rows,
 )
@@ -51,7 +52,9 @@ def write_records(run: Run, plan: Plan) -> Written | None:
     run.begin("compute")
     lookups = {k.argument: lookup_rows(session, k, plan.inputs[k.table.name]) for k in plan.job.lookups}
     records = records_to_evaluate(session, plan)
-    is_shaped = misshapen(records).isEmpty()
+    looked = looked_at(records).collect()[0]
+    suit(session, looked["records"])
+    is_shaped = looked["misshapen"] == 0
     evaluated = evaluate(plan.job, compile_view(plan.job.view), records, lookups, plan.as_of, is_shaped=is_shaped)
     record_lineage(run.control, plan, evaluated)
     cached = evaluated = evaluated.persist(StorageLevel.MEMORY_AND_DISK)

@@ -65,11 +65,14 @@ def version() -> "Column":
     )
 
 
-def misshapen(records: "DataFrame") -> "DataFrame":
-    """The bronze rows of which landing can't say that they have FHIR's shape. Reads no payload."""
+def looked_at(records: "DataFrame") -> "DataFrame":
+    """One row: how many bronze `records` there are, and how many of them are `misshapen`, for landing can't say that
+    they have FHIR's shape. Reads no payload.
+    """
     from pyspark.sql import functions as F
 
-    return records.where(~F.col("is_deleted") & ~F.coalesce("has_fhir_shape", F.lit(False))).select("resource_id")
+    is_misshapen = ~F.col("is_deleted") & ~F.coalesce("has_fhir_shape", F.lit(False))
+    return records.agg(F.count("*").alias("records"), F.count_if(is_misshapen).alias("misshapen"))
 
 
 def narrowed(records: "DataFrame") -> "DataFrame":
@@ -96,7 +99,7 @@ def evaluate(
     `reasons` (array<string>, why it is quarantined), `warnings` (array<string>, names of the warn rules that the row
     breaks) and `is_first` (true on one row of each record: counting those counts records). Every record comes out at
     least once. `judge` then settles what several versions or rows of a record decide together. `is_shaped` says that
-    no record is `misshapen`.
+    no record is misshapen.
     """
     from pyspark.sql import functions as F
 

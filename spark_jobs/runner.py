@@ -18,7 +18,7 @@ from lakehouse import quality, quarantine, tables
 from lakehouse.control import Control, Outcome, new_id, now
 from lakehouse.errors import GateFailed
 from lakehouse.events import Parent
-from lakehouse.session import own_session
+from lakehouse.session import own_session, suit
 from lakehouse.settings import Settings
 from spark_jobs.building import write_mart
 from spark_jobs.conforming import write_records
@@ -80,6 +80,7 @@ def run_job(
     """Run one job to a published table, in a session of its own; raises GateFailed if the gate holds it back."""
     started = time.monotonic()
     session = own_session(spark)
+    suit(session, 0)  # what a run looks up is small; the steps that read more say so
     table = job.writes
     # 1. Plan. Killed here: a record of a run that did nothing.
     observe(table.name, "plan")

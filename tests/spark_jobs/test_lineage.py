@@ -72,7 +72,7 @@ def above(edges: list[Edge], table: str, column: str) -> set[tuple[str, str]]:
 TOLD_BY_THE_MART = {
     "patient_summary": ("as_of_on",),
     "identifier": ("resource_type",),
-    "reference": ("table_name", "column_name"),
+    "reference": ("table_name",),
 }
 """Columns that say where a row was looked for, or when: no data stands behind them."""
 

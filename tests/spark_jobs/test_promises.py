@@ -118,6 +118,21 @@ def test_the_same_files_and_the_same_run_twice_change_nothing(lake: Lake, tmp_pa
     assert [r.run_id for r in written] == [first.run_id], "a full run rewrites no row that is as it was"
 
 
+def test_a_small_run_and_a_large_one_give_the_same_rows(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Spark interprets expressions in a run that reads few rows, and compiles them in one that reads many."""
+    odd = {**observation("odd", 1), "status": 7}
+    ingest(lake, write(tmp_path, "a.ndjson", [observation("a", 1), observation("a", 2), observation("b", -1), odd]))
+    small = run(lake)
+    seen, back = lake.spark.table("lake.silver.tiny").collect(), held(lake)
+    assert [name for name, _ in back] == ["b", "odd"]
+    monkeypatch.setattr("lakehouse.session.FEW_ROWS", 0)
+    large = run(lake, full=True)
+    assert large.records == small.records
+    assert (lake.spark.table("lake.silver.tiny").collect(), held(lake)) == (seen, back)
+
+
 def _die(home: Path, command: str, step: str, *paths: Path) -> None:
     root = Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONPATH": str(root)}
