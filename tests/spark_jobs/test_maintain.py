@@ -63,6 +63,7 @@ def others(tmp_path: Path, count: int) -> list[Path]:
     return [write(tmp_path, f"patient-{i}.ndjson", [{"resourceType": "Patient", "id": f"p{i}"}]) for i in range(count)]
 
 
+@pytest.mark.slow
 def test_after_two_months_and_upkeep_the_next_run_goes_on_and_agrees_with_a_full_one(
     lake: Lake, tmp_path: Path
 ) -> None:

@@ -79,6 +79,7 @@ def test_with_a_change_feed_each_version_lands_once_and_only_what_changed(lake: 
     assert by_version == {"foreign@2": ("landed", 1), "foreign@3": ("landed", 2), "foreign@4": ("landed", 1)}
 
 
+@pytest.mark.slow
 def test_versions_that_only_add_are_read_by_their_files(lake: Lake, folder: Path) -> None:
     spark = lake.spark
     make(spark, folder)
