@@ -54,7 +54,13 @@ REFERENCE = Table(
         Column("row_id", Text, doc="The record there: the first column of that table's key.", tag=LINKING),
         Column("column_name", Text, doc="The column that holds it, such as practitioner_reference.", tag=OPERATIONAL),
         Column("reference", Text, doc="The reference as written, or `system|value`.", tag=IDENTIFYING),
-        Column("resource_type", Text, doc="FHIR type that it names; null if it says none.", null=True, tag=OPERATIONAL),
+        Column(
+            "resource_type",
+            Text,
+            doc="FHIR type that it names, or that its column is for; null if neither says one.",
+            null=True,
+            tag=OPERATIONAL,
+        ),
         _target("target_type", "FHIR type of the record that it leads to.", null=True),
         Column(
             "target_id",

@@ -15,6 +15,12 @@ from spark_jobs.marts.parts import finish
 # `Practitioner?identifier=system|value`, at the source's server or without; the bar may be written %7C.
 _CONDITIONAL = r"^(?:[^?#]*/)?([A-Z][A-Za-z]+)\?identifier=([^|&]+)\|([^|&]+)$"
 _LOGICAL = r"^([^|?#]+)\|(.+)$"
+_TYPES = {
+    "silver.patient": "Patient",
+    "silver.practitioner": "Practitioner",
+    "silver.organization": "Organization",
+    "silver.location": "Location",
+}
 
 
 def _references(table: Table) -> tuple[str, ...]:
@@ -24,20 +30,30 @@ def _references(table: Table) -> tuple[str, ...]:
 _KEEPERS = tuple(t for t in TABLES.values() if t.schema_name == "silver" and _references(t))
 
 
-def _named(name: str, value: Column) -> Column:
-    return F.struct(F.lit(name).alias("name"), value.alias("of"))
+def _named(name: str, expected: str | None, value: Column) -> Column:
+    return F.struct(F.lit(name).alias("name"), F.lit(expected).cast("string").alias("expected"), value.alias("of"))
+
+
+def _expected(table: Table, name: str) -> str | None:
+    """The type that a column's references lead to, where the id beside it refers to one of these tables."""
+    beside = name.removesuffix("_reference") + "_id"
+    return next((_TYPES.get(c.ref or "") for c in table.columns if c.name == beside), None)
 
 
 def _written(rows: DataFrame, table: Table) -> DataFrame:
-    """Each reference of the table as written: table_name, row_id, column_name, reference."""
+    """Each reference of the table as written: table_name, row_id, column_name, expected (a type), reference."""
     each = []
     for name in _references(table):
         values = F.array(name) if table.column(name).type == Text else F.coalesce(name, F.array())
-        each.append(F.transform(values, partial(_named, name)))
+        each.append(F.transform(values, partial(_named, name, _expected(table, name))))
     one = F.explode(F.flatten(F.array(*each))).alias("one")
     exploded = rows.select(F.lit(table.name).alias("table_name"), F.col(table.key[0]).alias("row_id"), one)
     return exploded.where("one.of is not null").select(
-        "table_name", "row_id", F.col("one.name").alias("column_name"), F.col("one.of").alias("reference")
+        "table_name",
+        "row_id",
+        F.col("one.name").alias("column_name"),
+        "one.expected",
+        F.col("one.of").alias("reference"),
     )
 
 
@@ -61,7 +77,7 @@ def reference(identifiers: DataFrame, **keepers: DataFrame) -> DataFrame:
     text = F.replace("reference", F.lit("%7C"), F.lit("|"))
     parsed = every.select(
         "*",
-        _part(text, 1, None).alias("resource_type"),
+        F.coalesce(_part(text, 1, None), "expected").alias("resource_type"),
         _part(text, 2, 1).alias("system"),
         _part(text, 3, 2).alias("value"),
     ).where("system is not null and value is not null")

@@ -138,19 +138,22 @@ def test_references_by_identifier_lead_to_the_record_that_carries_it(spark: "Spa
             {"encounter_id": "e2", "patient_reference": f"{MRN}|b", "practitioner_reference": f"{NPI}|99"},
         ],
         condition=[{"condition_id": "c1", "recorder_reference": "Practitioner?name=Who"}],
+        location=[{"location_id": "l1", "organization_reference": f"{NPI}|99"}],
     )
     found = {
         key: (row["resource_type"], row["target_type"], row["target_id"])
         for key, row in by(made, "table_name", "row_id", "column_name").items()
     }
     assert found == {
-        ("silver.encounter", "e1", "patient_reference"): (None, "Patient", "p1"),
+        ("silver.encounter", "e1", "patient_reference"): ("Patient", "Patient", "p1"),
         ("silver.encounter", "e1", "practitioner_reference"): ("Practitioner", "Practitioner", "d1"),
         ("silver.encounter", "e1", "organization_reference"): ("Organization", "Organization", "o1"),
         # No location carries it.
         ("silver.encounter", "e1", "location_references"): ("Location", None, None),
-        # Two records do, and the reference does not say which type it means.
+        # Two records do, and neither the reference nor the column says which type it means.
         ("silver.encounter", "e2", "practitioner_reference"): (None, None, None),
+        # A practitioner carries it too, but the column is one for organizations.
+        ("silver.location", "l1", "organization_reference"): ("Organization", "Organization", "o1"),
         # Several patients carry it.
-        ("silver.encounter", "e2", "patient_reference"): (None, None, None),
+        ("silver.encounter", "e2", "patient_reference"): ("Patient", None, None),
     }
