@@ -34,14 +34,14 @@ demo: $(STAMP) ## Build a small lakehouse in .lake; PATIENTS=1000 generates that
 	@$(BIN)/lake demo $(if $(PATIENTS),--patients $(PATIENTS))
 
 test: $(STAMP) ## Run the quick tests with coverage (10 minutes at most).
-	@COVERAGE_FILE=.coverage.quick $(PYTEST) -m "not slow" --cov --cov-report=term --cov-fail-under=90
+	@COVERAGE_FILE=.cov-quick $(PYTEST) -m "not slow" --cov --cov-report=term --cov-fail-under=90
 
 # Exit code 5 says that no test is marked slow, which is fine.
 test-slow: $(STAMP) ## Run the tests that take minutes.
-	@COVERAGE_FILE=.coverage.slow $(PYTEST) -m slow --cov --cov-report= --cov-fail-under=0 || [ $$? -eq 5 ]
+	@COVERAGE_FILE=.cov-slow $(PYTEST) -m slow --cov --cov-report= --cov-fail-under=0 || [ $$? -eq 5 ]
 
 coverage: $(STAMP) ## Hold the lines that both runs of tests reached against the floor.
-	@$(BIN)/coverage combine --keep --quiet .coverage.quick .coverage.slow
+	@$(BIN)/coverage combine --keep --quiet .cov-quick .cov-slow
 	@$(BIN)/python infra/coverage_floor.py
 
 test-all: $(STAMP) ## Run every test with coverage.

@@ -319,3 +319,30 @@ def test_a_full_disk_while_landing_loses_nothing(lake_command: Lakes, tmp_path: 
     )  # fmt: skip
     assert again.returncode == 0, again.stderr
     assert "4,000 landed" in again.stdout
+
+
+@pytest.mark.slow
+def test_a_table_goes_out_as_delta_and_a_delta_table_comes_in(
+    lake_command: Lakes, spark: "SparkSession", tmp_path: Path
+) -> None:
+    """Delta tables come in as rows, or as the FHIR that one of their columns holds."""
+    assert lake_command("ingest", "fhir", str(SAMPLE / "faults" / "person.ndjson")).exit_code == 0
+    assert lake_command("run", "patient").exit_code == 0
+    out, whole = str(tmp_path / "patient"), str(tmp_path / "resources")
+    safe = lake_command("export", "delta", "silver.patient", out)
+    assert safe.exit_code == 0, safe.output
+    assert "Left out, for they can identify people" in safe.output
+    assert "family_name" in safe.output
+    assert "holds this already" in lake_command("export", "delta", "silver.patient", out).output
+    assert lake_command("export", "delta", "silver.patient", str(SAMPLE)).exit_code == 3
+    assert "only silver and gold" in lake_command("export", "delta", "bronze.fhir_resource", whole).output
+    payloads = [(json.dumps(observation("from-delta", 1)),), ("{",)]
+    spark.createDataFrame(payloads, "payload string").write.format("delta").save(whole)
+    rows = lake_command("ingest", "delta", out, "--name", "people")
+    assert rows.exit_code == 0, rows.output
+    assert "rows landed in bronze.delta_row" in rows.output
+    assert "nothing new to land" in lake_command("ingest", "delta", out, "--name", "people").output
+    resources = lake_command("ingest", "delta", whole, "--fhir-column", "payload")
+    assert resources.exit_code == 0, resources.output
+    assert "1 landed + 1 held back" in resources.output
+    assert lake_command("ingest", "delta", str(tmp_path)).exit_code == 3
