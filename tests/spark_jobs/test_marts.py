@@ -27,6 +27,7 @@ def written_by(lake: Lake) -> dict[str, str]:
     return {r.total_id: r.run_id for r in lake.spark.table("lake.gold.total").collect()}
 
 
+@pytest.mark.slow
 def test_a_change_makes_the_rows_of_those_whom_it_concerns_again_and_no_others(lake: Lake) -> None:
     put(lake, DOSE, [dose("a1", "a", 2), dose("a2", "a", 3), dose("b1", "b", 4), dose("n1", None, 6)])
     first = run(lake)

@@ -60,6 +60,7 @@ def held(lake: "Lake") -> list[tuple[str, str, int, int]]:
     return sorted((r.stage, r.reason_code, r.line, r.byte_offset) for r in found)
 
 
+@pytest.mark.slow
 def test_every_row_is_accounted_for_and_a_better_mapping_reads_it_again(lake: "Lake", tmp_path: Path) -> None:
     file = tmp_path / "beds.csv"
     file.write_text(DATA, encoding="utf-8")
