@@ -42,9 +42,12 @@ class Batch:
         is_new = head is not None and (self.base is None or head.id != self.base.id)
         return int(head.summary.get("added-records", 0)) if head and is_new else 0
 
-    def publish(self, counts: Iterable[Mapping[str, Any]]) -> None:
-        """Record the counts, let readers see the rows, and mark the run. Killed between: the next one completes it."""
-        self.control.finish(self.batch_id, "publishing", counts=counts)
+    def publish(self, counts: Iterable[Mapping[str, Any]], landed: Iterable[Mapping[str, Any]] = ()) -> None:
+        """Record the counts and the files that landed, let readers see the rows, and mark the run.
+
+        Killed between: the next one completes it.
+        """
+        self.control.finish(self.batch_id, "publishing", counts=list(counts), landed=list(landed))
         self.observe(self.table.name, "publish")
         snapshot = tables.publish(self.session, self.table, self.branch, self.base.id if self.base else None)
         self.observe(self.table.name, "record")

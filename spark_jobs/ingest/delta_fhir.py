@@ -7,7 +7,7 @@ update without a change feed looks like a row that went.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -24,6 +24,7 @@ from spark_jobs.ingest.delta import find_source
 from spark_jobs.ingest.delta_changes import CAME, Source, raw_changes
 from spark_jobs.ingest.delta_log import Way, read_version, readable
 from spark_jobs.ingest.frames import landed_from, rejected_from
+from spark_jobs.ingest.land import count_rows
 from spark_jobs.ingest.model import Chunk, Compression, Item, Layout, Rejection, in_parts
 from spark_jobs.ingest.records import Place, resource_items
 from spark_jobs.ingest.streams import printable
@@ -88,7 +89,7 @@ def ingest(
         if not counts.total.lines:
             made.nothing()
             return FhirLanding(source.name, version, source.after, source.way, None, counts.total, removed)
-        made.publish(_count_rows(made.batch_id, counts))
+        made.publish(row for name, one in counts.by_file.items() for row in count_rows(made.batch_id, name, one))
     return FhirLanding(source.name, version, source.after, source.way, made.batch_id, counts.total, removed)
 
 
@@ -228,13 +229,3 @@ def row_items(payload: bytes | None, line: int, max_record_bytes: int, counts: C
     for item in items:
         counts.add(item)
         yield from in_parts(item) if isinstance(item, Rejection) else (item,)
-
-
-def _count_rows(batch_id: str, counts: Counted) -> list[dict[str, Any]]:
-    rows = []
-    for name, one in counts.by_file.items():
-        figures = {"landed": one.landed, "quarantined": one.rejected, "blank": one.blank, "contained": one.contained}
-        for status, records in figures.items():
-            if records or status == "landed":
-                rows.append({"batch_id": batch_id, "source_file": name, "status": status, "records": records})
-    return rows

@@ -16,22 +16,24 @@ from typing import TYPE_CHECKING, Any
 from catalog.tables.bronze import FHIR_RESOURCE
 from catalog.tables.ops import QUARANTINE
 from lakehouse import quarantine, tables
-from lakehouse.control import Control, new_id, now
+from lakehouse.control import Control, now
 from lakehouse.errors import Conflict, InputError, LakeError
 from lakehouse.session import own_session
 from lakehouse.settings import Settings
+from spark_jobs.ingest.batch import batch, clear_up
 from spark_jobs.ingest.discover import SourceFile, inspect_all, plan
 from spark_jobs.ingest.frames import landed, landed_again, rejected, rejected_again
 from spark_jobs.ingest.model import Chunk, Item, Layout, Record, Rejection
 from spark_jobs.ingest.reader import read_again
 from spark_jobs.ingest.tally import Counts, Tally
-from spark_jobs.runner import Observer, branch_name, recover, silent
+from spark_jobs.runner import Observer, silent
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _ENCODING_CODES = ("invalid_utf8", "utf16", "utf32", "wrong_encoding")
 _REPLAY_BYTES = 512 << 20
+_RUN = {"job": "ingest fhir", "basis": "", "mode": "land"}
 Progress = Callable[[int, int], None]
 """Called with (bytes done, bytes in all), now and then, from another thread."""
 
@@ -62,7 +64,11 @@ def look_at(paths: Sequence[Path], settings: Settings, threads: int, progress: P
 
 def new_and_old(control: Control, files: Sequence[SourceFile]) -> tuple[list[SourceFile], list[SourceFile]]:
     """Files to land, and files whose bytes were landed before or stand among the new ones already."""
-    known = set(control.landed_hashes())
+    return parted(files, set(control.landed_hashes()))
+
+
+def parted(files: Sequence[SourceFile], known: set[str]) -> tuple[list[SourceFile], list[SourceFile]]:
+    """New files, and those whose hash is `known` or stands among the new ones already; `known` takes in the new."""
     new: list[SourceFile] = []
     old: list[SourceFile] = []
     for file in files:
@@ -83,22 +89,19 @@ def ingest(
     """Land files in one batch, less those that were landed before; InputError if one changes while it is read."""
     session = own_session(spark)
     # 1. Plan. What an earlier ingestion left unfinished is cleared up before its files are looked for.
-    observe(FHIR_RESOURCE.name, "plan")
-    _clear_up(session, control)
+    clear_up(session, control, FHIR_RESOURCE)
     new, old = new_and_old(control, files)
     skipped = [f.name for f in old]
     if not new:
         return Landing(None, skipped=skipped)
-    batch_id, arrived_at = new_id(), datetime.now(UTC)
-    base = _begin(session, control, batch_id)
     chunks = plan(new, settings.chunk_bytes)
     tally = Tally.start(session)
-    with _undone_on_failure(session, control, batch_id):
+    with batch(session, control, FHIR_RESOURCE, _RUN, {}, observe) as made:
+        batch_id, arrived_at = made.batch_id, made.arrived_at
         # 2, 4. Read and write to a branch: one pass over the files. Killed here: a stray branch.
-        observe(FHIR_RESOURCE.name, "write")
         rows = landed(session, chunks, batch_id, arrived_at, settings, tally)
         with watched(tally, chunks, progress), files_unchanged():
-            _write(session, rows, batch_id, base)
+            added = made.write(rows)
         # 3. Quarantine, before anyone can see the batch: only chunks with something to hold back are read again.
         observe(FHIR_RESOURCE.name, "quarantine")
         bad = tally.with_rejections(chunks)
@@ -107,12 +110,11 @@ def ingest(
                 quarantine.hold(session, rejected(session, bad, batch_id, arrived_at, settings), batch_id)
         # 5. Gate: everything that was read is accounted for.
         observe(FHIR_RESOURCE.name, "gate")
-        _check(session, chunks, tally, branch_name(batch_id), base)
+        _check(chunks, tally, added)
         by_file = tally.by_file(chunks)
-        counts = [c for name, one in by_file.items() for c in _counts(batch_id, name, one)]
-        ledger = [_ledger_row(batch_id, f, by_file.get(f.name, Counts())) for f in new]
-        control.finish(batch_id, "publishing", counts=counts, landed=ledger)
-        _publish(session, control, batch_id, base, observe)
+        # 6, 7. Publish and record.
+        counts = [c for name, one in by_file.items() for c in count_rows(batch_id, name, one)]
+        made.publish(counts, [_ledger_row(batch_id, f, by_file.get(f.name, Counts())) for f in new])
     empty = [f.name for f in new if f.layout is Layout.EMPTY]
     return Landing(batch_id, tally.total, len(new), sum(f.size for f in new), skipped, empty)
 
@@ -132,7 +134,7 @@ def replay(
     What lands now is settled in quarantine; what still cannot land stays there with its newest reason.
     """
     session = own_session(spark)
-    _clear_up(session, control)
+    clear_up(session, control, FHIR_RESOURCE)
     meant = quarantine.LandingRows(source_file, _ENCODING_CODES if encoding else None)
     open_rows = session.table(tables.full_name(QUARANTINE)).where(meant.condition())
     items, counts = _read_quarantine(open_rows, encoding, settings)
@@ -140,12 +142,9 @@ def replay(
     rejections = [(name, i) for name, i in items if isinstance(i, Rejection)]
     if not items:
         return Landing(None)
-    batch_id, arrived_at = new_id(), datetime.now(UTC)
-    observe(FHIR_RESOURCE.name, "plan")
-    base = _begin(session, control, batch_id)
-    with _undone_on_failure(session, control, batch_id):
-        observe(FHIR_RESOURCE.name, "write")
-        _write(session, landed_again(session, records, batch_id, arrived_at), batch_id, base)
+    with batch(session, control, FHIR_RESOURCE, _RUN, {}, observe) as made:
+        batch_id, arrived_at = made.batch_id, made.arrived_at
+        made.write(landed_again(session, records, batch_id, arrived_at))
         observe(FHIR_RESOURCE.name, "quarantine")
         quarantine.settle_landing(session, meant, batch_id)
         if rejections:
@@ -153,27 +152,20 @@ def replay(
         observe(FHIR_RESOURCE.name, "gate")
         if not counts.is_whole:
             raise LakeError("What was read again does not add up; nothing was changed.")
-        control.finish(batch_id, "publishing", counts=list(_counts(batch_id, "replay", counts)))
-        _publish(session, control, batch_id, base, observe)
+        made.publish(count_rows(batch_id, "replay", counts))
     return Landing(batch_id, counts)
 
 
 def discard(spark: "SparkSession", control: Control, source_file: str) -> int:
     """Give up what of a file could not land: settled, though nothing of it landed. How many records; rows stay."""
     session = own_session(spark)
-    _clear_up(session, control)
+    clear_up(session, control, FHIR_RESOURCE)
     meant = quarantine.LandingRows(source_file)
     rows = session.table(tables.full_name(QUARANTINE)).where(meant.condition())
     records = rows.where("part = 0").count()
     if records:
         quarantine.settle_landing(session, meant, f"discarded {datetime.now(UTC):%Y-%m-%d %H:%M:%S}")
     return records
-
-
-def _clear_up(session: "SparkSession", control: Control) -> None:
-    tables.ensure(session, FHIR_RESOURCE)
-    tables.ensure(session, QUARANTINE)
-    recover(session, control, FHIR_RESOURCE)
 
 
 @contextmanager
@@ -190,59 +182,10 @@ def files_unchanged() -> Iterator[None]:
         raise InputError(said.group(1)) from error
 
 
-def _begin(session: "SparkSession", control: Control, batch_id: str) -> tables.Snapshot | None:
-    base = tables.current(session, FHIR_RESOURCE)
-    run = {
-        "run_id": batch_id,
-        "job": "ingest fhir",
-        "table_name": FHIR_RESOURCE.name,
-        "run_key": batch_id,
-        "basis": "",
-        "mode": "land",
-        "as_of": "",
-        "base_snapshot_id": base.id if base else None,
-        "started_at": now(),
-    }
-    control.plan(run, {})
-    return base
-
-
-@contextmanager
-def _undone_on_failure(session: "SparkSession", control: Control, batch_id: str) -> Iterator[None]:
-    try:
-        yield
-    except BaseException as error:
-        tables.drop_branch(session, FHIR_RESOURCE, branch_name(batch_id))
-        quarantine.take_back(session, batch_id)
-        control.finish(batch_id, "failed", message=type(error).__name__)
-        raise
-
-
-def _write(session: "SparkSession", rows: "DataFrame", batch_id: str, base: tables.Snapshot | None) -> None:
-    branch = branch_name(batch_id)
-    tables.make_branch(session, FHIR_RESOURCE, branch, base.id if base else None)
-    tables.append(rows, FHIR_RESOURCE, branch, {tables.RUN_ID: batch_id, tables.RUN_KEY: batch_id})
-
-
-def _publish(
-    session: "SparkSession", control: Control, batch_id: str, base: tables.Snapshot | None, observe: Observer
-) -> None:
-    # 6. Publish. Killed after it: the next run completes the record.
-    observe(FHIR_RESOURCE.name, "publish")
-    snapshot = tables.publish(session, FHIR_RESOURCE, branch_name(batch_id), base.id if base else None)
-    # 7. Record.
-    observe(FHIR_RESOURCE.name, "record")
-    control.publish(batch_id, snapshot)
-
-
-def _check(
-    session: "SparkSession", chunks: Sequence[Chunk], tally: Tally, branch: str, base: tables.Snapshot | None
-) -> None:
+def _check(chunks: Sequence[Chunk], tally: Tally, added: int) -> None:
     if tally.unreported(chunks):
         raise Conflict("A part of the files was not read to its end; nothing was landed, run it again.")
     total = tally.total
-    head = tables.current(session, FHIR_RESOURCE, branch)
-    added = int(head.summary.get("added-records", 0)) if head and (base is None or head.id != base.id) else 0
     if not total.is_whole or added != total.landed + total.contained:
         raise LakeError(
             f"The records do not add up: {total.records} were read, {total.landed} and {total.contained} contained "
@@ -250,7 +193,8 @@ def _check(
         )
 
 
-def _counts(batch_id: str, source: str, counts: Counts) -> Iterator[dict[str, Any]]:
+def count_rows(batch_id: str, source: str, counts: Counts) -> Iterator[dict[str, Any]]:
+    """What the control database keeps of one source file: its records by status, those that landed always."""
     figures: Mapping[str, int] = {
         "landed": counts.landed,
         "quarantined": counts.rejected,

@@ -31,7 +31,7 @@ from spark_jobs.ingest.extract.translate import (
     statuses,
     typed_rows,
 )
-from spark_jobs.ingest.land import Progress, files_unchanged, watched
+from spark_jobs.ingest.land import Progress, files_unchanged, parted, watched
 from spark_jobs.ingest.model import Layout
 from spark_jobs.ingest.tally import Counts, Tally
 from spark_jobs.runner import Observer, branch_name, recover, silent
@@ -47,12 +47,7 @@ def new_and_old(
 ) -> tuple[list[SourceFile], list[SourceFile]]:
     """Files to read, and files whose bytes were read by this very mapping or stand among the new ones already."""
     known = {f["sha256"] for f in control.ingested_extracts(mapping.name) if f["mapping_version"] == mapping.version}
-    new: list[SourceFile] = []
-    old: list[SourceFile] = []
-    for file in files:
-        (old if file.sha256 in known else new).append(file)
-        known.add(file.sha256)
-    return new, old
+    return parted(files, known)
 
 
 def ingest_csv(
