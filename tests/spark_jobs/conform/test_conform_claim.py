@@ -83,7 +83,7 @@ CLAIMS: dict[str, Resource] = {
     },
     "not-focal": {**BASE, "insurance": [{"sequence": 1, "coverage": {"identifier": {"value": "77"}}}]},
     "first-diagnosis": {**BASE, "diagnosis": [diagnosis(2, I10), diagnosis(1, E119)]},
-    "unknown-diagnosis": {**BASE, "diagnosis": [diagnosis(1, coding(ICD, "Z99.XXX"))]},
+    "unknown-diagnosis": {**BASE, "diagnosis": [diagnosis(1, coding(ICD, "Z99.QQQ"))]},
     "rounded": {**BASE, "total": usd(0.30004999)},
     "half-up": {**BASE, "total": usd(0.00005)},
     "huge": {**BASE, "total": usd(123456789012345.0)},
