@@ -15,7 +15,7 @@ STAMP := .venv/.synced
 WORKERS ?= 2
 PATIENTS ?=
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile
-CODE := catalog lakehouse spark_jobs tests infra
+CODE := catalog lakehouse dash_app spark_jobs tests infra
 
 # What a virtual environment that happens to be active says must not lead uv or pip elsewhere.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH

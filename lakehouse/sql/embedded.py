@@ -40,23 +40,27 @@ class EmbeddedEngine:
         if limit is not None and limit < 0:
             raise InputError("a limit cannot be below 0.")
         query = prepare(sql)
-        _check_parameters(query, parameters)
+        check_parameters(query, parameters)
         with (
             tempfile.TemporaryDirectory(prefix="lake-sql-") as spill,
-            closing(_open(self._settings, query, Path(spill))) as connection,
+            closing(open_connection(self._settings, query.tables, Path(spill))) as connection,
             explained(),
         ):
             statements = connection.extract_statements(query.sql)
             if len(statements) != 1 or statements[0].type not in _READING:
                 raise InputError("only queries can be run here: the engine reads this text as something else.")
-            result = connection.execute(statements[0], dict(parameters) or None)
-            kinds = [str(column[1]) for column in result.description]
-            reader = result.to_arrow_reader(_BATCH_ROWS)
-            return _as_bigint(pa.Table.from_batches(_first(reader, limit), reader.schema), kinds)
+            return fetched(connection.execute(statements[0], dict(parameters) or None), limit)
 
     def close(self) -> None:
         """Refuse further queries."""
         self._closed = True
+
+
+def fetched(result: duckdb.DuckDBPyConnection, limit: int | None = None) -> pa.Table:
+    """The first `limit` rows of what was executed, with Trino's types."""
+    kinds = [str(column[1]) for column in result.description]
+    reader = result.to_arrow_reader(_BATCH_ROWS)
+    return _as_bigint(pa.Table.from_batches(_first(reader, limit), reader.schema), kinds)
 
 
 def _first(reader: pa.RecordBatchReader, limit: int | None) -> Iterator[pa.RecordBatch]:
@@ -82,7 +86,8 @@ def _as_bigint(table: pa.Table, kinds: list[str]) -> pa.Table:
     return table
 
 
-def _check_parameters(query: Query, parameters: Mapping[str, object]) -> None:
+def check_parameters(query: Query, parameters: Mapping[str, object]) -> None:
+    """Each parameter of the query has a value that can be bound, and no other is given; InputError if not."""
     if missing := sorted(query.parameters - parameters.keys()):
         raise InputError(f"the query's parameter :{missing[0]} has no value: give one.")
     if unused := sorted(parameters.keys() - query.parameters):
@@ -92,12 +97,12 @@ def _check_parameters(query: Query, parameters: Mapping[str, object]) -> None:
             raise InputError(f"the parameter :{name} must be a text, number, date, instant, true/false, bytes or null.")
 
 
-def _open(settings: Settings, query: Query, spill: Path) -> duckdb.DuckDBPyConnection:
-    """A locked connection with the query's tables; order matters: open what is needed, then close every door."""
+def open_connection(settings: Settings, tables: frozenset[TableName], spill: Path) -> duckdb.DuckDBPyConnection:
+    """A locked connection with these tables; order matters: open what is needed, then close every door."""
     pointers: dict[TableName, Path] = {}
     control: dict[TableName, pa.Table] = {}
-    listed = {table.catalog for table in query.tables if table.schema == "information_schema"}
-    named = {table for table in query.tables if table.schema != "information_schema"}
+    listed = {table.catalog for table in tables if table.schema == "information_schema"}
+    named = {table for table in tables if table.schema != "information_schema"}
     if "lake" in listed or any(table.catalog == "lake" for table in named):
         pointers = sources.lake_pointers(settings)
         _check_known({table for table in named if table.catalog == "lake"}, set(pointers))

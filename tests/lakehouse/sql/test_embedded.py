@@ -16,7 +16,7 @@ from test_readonly import HOSTILE
 
 from lakehouse.errors import InputError
 from lakehouse.settings import Settings
-from lakehouse.sql.embedded import _open
+from lakehouse.sql.embedded import open_connection
 from lakehouse.sql.engine import SqlEngine, open_engine
 from lakehouse.sql.queries import named_query, query_names
 from lakehouse.sql.readonly import Query, TableName, translate
@@ -267,7 +267,7 @@ def test_hostile_statements_are_refused_and_leave_every_file_as_it_was(engine: S
 def locked(lake: Settings, tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """The connection of a query, as an attacker would find it who got past the parse tree."""
     person = TableName("lake", "sqltest", "person")
-    with closing(_open(lake, Query("", frozenset({person}), frozenset()), tmp_path / "spill")) as connection:
+    with closing(open_connection(lake, frozenset({person}), tmp_path / "spill")) as connection:
         yield connection
 
 

@@ -1,0 +1,62 @@
+// What needs no server: the address as filters change, the age of the data, focus after a page has changed, printing.
+window.dash_clientside = window.dash_clientside || {};
+window.dash_clientside.lake = {
+  // Filters -> the query part of the address; what is no control there stays as it is.
+  address: function (values, ids, search) {
+    const same = window.dash_clientside.no_update;
+    if (!ids.length) return same;
+    const said = new URLSearchParams(search || "");
+    ids.forEach((id, i) => {
+      const value = values[i];
+      if (value === null || value === undefined || value === "") said.delete(id.name);
+      else said.set(id.name, value);
+    });
+    const text = said.toString() ? "?" + said.toString() : "";
+    return text === (search || "") ? same : text;
+  },
+
+  age: function (_, data) {
+    if (!data || !data.at) return "";
+    const minutes = Math.max(0, Math.round((Date.now() - Date.parse(data.at)) / 60000));
+    const age = minutes < 120 ? minutes + " minutes" : minutes < 2880 ? Math.round(minutes / 60) + " hours"
+      : Math.round(minutes / 1440) + " days";
+    const newest = data.tables.find((t) => t[2] === data.at);
+    const list = data.tables.map((t) => el("li", t[0] + ": snapshot " + t[1] + ", " + t[2].slice(0, 16).replace("T", " ") + " UTC"));
+    const late = minutes > 36 * 60;
+    return el("Details", [
+      el("Summary", ["As of snapshot " + newest[1].slice(-6) + ", " + age + " old", late ? el("Span", " · stale", "stale") : null]),
+      el("Div", [el("P", late ? "Nothing new for more than 36 hours: is the ingestion running? `lake runs` shows."
+        : "Each table with the snapshot that this page shows:"), { ...el("Ul", list) }], "as-of-list"),
+    ]);
+  },
+
+  // A new page: its title goes to the tab and to who listens; the keyboard continues there.
+  arrive: function (content, path) {
+    const heading = () => document.getElementById("page-title");
+    if (!content || !heading()) return "";
+    const title = heading().textContent;
+    document.title = title + " · Carelake";
+    if (window.lakePath !== undefined && window.lakePath !== path) {
+      window.scrollTo(0, 0);
+      heading().focus({ preventScroll: true });
+    }
+    window.lakePath = path;
+    return title;
+  },
+
+  pages: function (opened, path, navbar) {
+    const moved = window.dash_clientside.callback_context.triggered.some((t) => t.prop_id === "url.pathname");
+    if (moved && opened) window.dash_clientside.set_props("burger", { opened: false });
+    return { ...navbar, collapsed: { mobile: moved ? true : !opened } };
+  },
+
+  print: function () {
+    window.print();
+    return window.dash_clientside.no_update;
+  },
+};
+
+function el(type, children, className) {
+  const name = type.charAt(0).toUpperCase() + type.slice(1);
+  return { namespace: "dash_html_components", type: name, props: className ? { children, className } : { children } };
+}

@@ -1,0 +1,98 @@
+"""What pages ask and get: answers of named queries, each computed once for all who wait, until the lake moves."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from lakehouse.seal import Seal
+from lakehouse.sql.moment import Moment, Moments, TableState
+from lakehouse.sql.queries import DASHBOARD, named_query
+
+
+class Kept:
+    """The last so many results by key; who asks for one that is being computed waits for it. Failures are not kept."""
+
+    def __init__(self, most: int) -> None:
+        """Keeps at most so many; what was not asked for longest goes first."""
+        self._most = most
+        self._lock = threading.Lock()
+        self._results: OrderedDict[Hashable, Future[Any]] = OrderedDict()
+
+    def get(self, key: Hashable, compute: Callable[[], Any]) -> Any:
+        """The result for the key, computed here if nobody has done it."""
+        with self._lock:
+            future = self._results.get(key)
+            mine = future is None
+            if future is None:
+                future = self._results[key] = Future()
+                while len(self._results) > self._most:
+                    self._results.popitem(last=False)
+            self._results.move_to_end(key)
+        if mine:
+            try:
+                future.set_result(compute())
+            except BaseException as error:
+                with self._lock:
+                    if self._results.get(key) is future:
+                        del self._results[key]
+                future.set_exception(error)
+        return future.result()
+
+
+@dataclass
+class Ask:
+    """Asks the lake as of one moment; `read` gathers the tables that were asked."""
+
+    moment: Moment
+    _kept: Kept = field(repr=False)
+    _seal: Seal = field(repr=False)
+    read: set[str] = field(default_factory=set)
+
+    def __call__(self, name: str, **parameters: Any) -> pd.DataFrame:
+        """The rows of `lakehouse/sql/queries/dashboard/NAME.sql` with these parameters; not to be changed in place."""
+        query = f"{DASHBOARD}/{name}"
+        self.read |= self.moment.reads(query)
+        key = (self.moment.version, query, tuple(sorted(parameters.items())))
+        frame: pd.DataFrame = self._kept.get(key, lambda: self.moment.query(query, parameters).to_pandas())
+        return frame
+
+    def has(self, table: str) -> bool:
+        """Whether the table exists and is not empty."""
+        state = self.moment.tables.get(table)
+        return state is not None and state.snapshot_id is not None
+
+    def seal(self, kind: str, value: str) -> str:
+        """An id as it may stand in an address."""
+        return self._seal.seal(kind, value)
+
+    def unseal(self, kind: str, token: str) -> str:
+        """The id behind an address; InputError if there is none."""
+        return self._seal.open(kind, token)
+
+    def tables(self) -> list[TableState]:
+        """The tables of the lake that were asked, by name."""
+        return [state for name, state in sorted(self.moment.tables.items()) if name in self.read]
+
+
+class Reader:
+    """The door to the lake that all pages share."""
+
+    def __init__(self, moments: Moments, seal: Seal) -> None:
+        """Opens nothing yet."""
+        self._moments = moments
+        self._seal = seal
+        self._answers = Kept(512)
+
+    def ask(self) -> Ask:
+        """Something to ask with, as of now."""
+        return Ask(self._moments.now(), self._answers, self._seal)
+
+
+def text_of(name: str) -> str:
+    """The text of a page's query."""
+    return named_query(f"{DASHBOARD}/{name}")

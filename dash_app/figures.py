@@ -1,0 +1,146 @@
+"""Charts as Plotly's JSON, made of frames. Pure: the same rows give the same figure. Null values leave gaps."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from dash_app.theme import AXIS, GRID, LAYOUT, SEQUENTIAL, SERIES
+
+Figure = dict[str, Any]
+MOST_POINTS = 5000  # a trace with more says no more, and makes the page heavy
+
+
+def bars(
+    frame: pd.DataFrame,
+    x: str,
+    y: str | Sequence[str],
+    *,
+    names: Mapping[str, str] = {},
+    stacked: bool = False,
+    horizontal: bool = False,
+    unit: str = "",
+) -> Figure:
+    """One bar a row; several columns `y` stand side by side or `stacked`. `names` says how people read the columns."""
+    columns = [y] if isinstance(y, str) else list(y)
+    traces = []
+    for place, column in enumerate(columns):
+        ends = {"x": values(frame[column]), "y": values(frame[x])} if horizontal else _xy(frame, x, column)
+        traces.append(
+            {
+                "type": "bar",
+                "orientation": "h" if horizontal else "v",
+                "name": names.get(column, column),
+                "marker": {"color": SERIES[place % len(SERIES)]},
+                "hovertemplate": f"%{{{'y' if horizontal else 'x'}}}<br>%{{{'x' if horizontal else 'y'}:,}} {unit}",
+                **ends,
+            }
+        )
+    figure = _figure(traces, legend=len(columns) > 1, barmode="stack" if stacked else "group")
+    if horizontal:
+        figure["layout"]["yaxis"] |= {"autorange": "reversed", "showgrid": False, "type": "category"}
+        figure["layout"]["xaxis"] |= GRID
+    return figure
+
+
+def lines(
+    frame: pd.DataFrame,
+    x: str,
+    y: str | Sequence[str],
+    *,
+    names: Mapping[str, str] = {},
+    unit: str = "",
+    markers: bool = False,
+    steps: bool = False,
+) -> Figure:
+    """One line a column of `y` over `x`."""
+    columns = [y] if isinstance(y, str) else list(y)
+    traces = [
+        {
+            "type": "scatter",
+            "mode": "lines+markers" if markers else "lines",
+            "name": names.get(column, column),
+            "line": {"color": SERIES[place % len(SERIES)], "width": 2, "shape": "hv" if steps else "linear"},
+            "hovertemplate": f"%{{x}}<br>%{{y:,}} {unit}",
+            **_xy(frame, x, column),
+        }
+        for place, column in enumerate(columns)
+    ]
+    return _figure(traces, legend=len(columns) > 1)
+
+
+def heat(
+    frame: pd.DataFrame, x: str, y: str, value: str, *, x_order: Sequence[Any], y_order: Sequence[Any], unit: str = ""
+) -> Figure:
+    """A cell for each pair of `x` and `y` in the given orders; a pair without a row is empty."""
+    found = {(row[x], row[y]): row[value] for row in frame[[x, y, value]].to_dict("records")}
+    cells = [[_plain(found.get((across, down))) for across in x_order] for down in y_order]
+    trace = {
+        "type": "heatmap",
+        "x": [str(v) for v in x_order],
+        "y": [str(v) for v in y_order],
+        "z": cells,
+        "colorscale": [list(stop) for stop in SEQUENTIAL],
+        "xgap": 2,
+        "ygap": 2,
+        "colorbar": {"thickness": 10, "outlinewidth": 0},
+        "hovertemplate": f"%{{y}}, %{{x}}<br>%{{z:,}} {unit}<extra></extra>",
+    }
+    figure = _figure([trace])
+    figure["layout"]["xaxis"] |= {"type": "category", "showgrid": False}
+    figure["layout"]["yaxis"] |= {"type": "category", "showgrid": False, "autorange": "reversed"}
+    return figure
+
+
+def flow(sources: Sequence[int], targets: Sequence[int], amounts: Sequence[float], labels: Sequence[str]) -> Figure:
+    """A Sankey diagram: from node to node, by place in `labels`, as wide as the amount."""
+    trace = {
+        "type": "sankey",
+        "arrangement": "snap",
+        "node": {
+            "label": list(labels),
+            "pad": 18,
+            "thickness": 14,
+            "color": [SERIES[i % len(SERIES)] for i in range(len(labels))],
+            "line": {"width": 0},
+            "hovertemplate": "%{label}: %{value:,} records<extra></extra>",
+        },
+        "link": {
+            "source": list(sources),
+            "target": list(targets),
+            "value": list(amounts),
+            "color": "rgba(127,136,148,0.35)",
+            "hovertemplate": "%{source.label} → %{target.label}: %{value:,} records<extra></extra>",
+        },
+    }
+    return _figure([trace])
+
+
+def values(column: "pd.Series[Any]") -> list[Any]:
+    """A column as JSON holds it: instants and days as ISO texts, not a number as null."""
+    return [_plain(v) for v in column.tolist()]
+
+
+def _xy(frame: pd.DataFrame, x: str, y: str) -> dict[str, list[Any]]:
+    if len(frame) > MOST_POINTS:
+        raise ValueError(f"a trace of {len(frame)} points: aggregate in the query")
+    return {"x": values(frame[x]), "y": values(frame[y])}
+
+
+def _plain(value: Any) -> Any:
+    if value is None or value is pd.NaT or value != value:
+        return None
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def _figure(traces: list[Figure], *, legend: bool = False, **layout: Any) -> Figure:
+    return {
+        "data": traces,
+        "layout": {
+            **LAYOUT,
+            "showlegend": legend,
+            "xaxis": {**AXIS, "showgrid": False},
+            "yaxis": {**AXIS, **GRID, "rangemode": "tozero"},
+            **layout,
+        },
+    }

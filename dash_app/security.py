@@ -1,0 +1,161 @@
+"""Who may ask, and what browsers may do with the answers: hosts, sessions, login, forged requests, headers."""
+
+from datetime import timedelta
+from typing import Any
+
+from dash import Dash
+from flask import (
+    Flask,
+    Response,
+    abort,
+    current_app,
+    has_request_context,
+    redirect,
+    render_template_string,
+    request,
+    session,
+    url_for,
+)
+from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
+from flask_wtf.csrf import CSRFProtect, generate_csrf
+
+from lakehouse.accounts import Account, Accounts
+from lakehouse.seal import Seal
+
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_OPEN = {"login", "static", "health"}  # what is served before anyone has logged in; nothing of it is about the lake
+_SESSION = timedelta(hours=8)
+_MOST_BYTES = 1 << 20
+
+
+class _User(UserMixin):  # type: ignore[misc]  # flask-login has no types
+    """An account as flask-login holds it; the id in the session carries the stamp, so a new password ends it."""
+
+    def __init__(self, account: Account) -> None:
+        self.name = account.name
+        self.id = f"{account.name}:{account.stamp}"
+
+
+def user() -> str | None:
+    """Who is logged in, or null where nobody has to."""
+    if not has_request_context() or not hasattr(current_app, "login_manager"):
+        return None
+    return current_user.name if current_user.is_authenticated else None
+
+
+def protect(app: Dash, seal: Seal, accounts: Accounts | None, *, hosts: tuple[str, ...], https: bool) -> None:
+    """Close every door of the app; with `accounts`, whoever is not logged in gets nothing but the login."""
+    server: Flask = app.server
+    server.config.update(
+        SECRET_KEY=seal.derived("sessions"),
+        SESSION_COOKIE_NAME="lake_session",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Strict",
+        SESSION_COOKIE_SECURE=https,
+        PERMANENT_SESSION_LIFETIME=_SESSION,
+        MAX_CONTENT_LENGTH=_MOST_BYTES,
+        # A page on another site whose name was pointed at this machine sends its own name: it gets nothing.
+        TRUSTED_HOSTS=list(hosts),
+        WTF_CSRF_TIME_LIMIT=None,
+    )
+    CSRFProtect(server)
+    if accounts is not None:
+        _ask_for_login(server, accounts)
+
+    headers: dict[str, str] = {}
+
+    @server.after_request
+    def finish(response: Response) -> Response:
+        # Dash's renderer sends this cookie back in a header, which a page of another site can't.
+        if request.endpoint not in ("static", "health") and response.status_code < 400:
+            response.set_cookie("_csrf_token", generate_csrf(), samesite="Strict", secure=https)
+        if not headers:  # the hashes are known once the app is complete
+            headers.update(_headers(app, https=https))
+        response.headers.update(headers)
+        if not request.path.startswith(("/assets/", "/_dash-component-suites/")):
+            response.headers["Cache-Control"] = "no-store"
+        return response
+
+
+def _headers(app: Dash, *, https: bool) -> dict[str, str]:
+    scripts = " ".join(["'self'", *(f"'{h}'" if not h.startswith("'") else h for h in app.csp_hashes())])
+    policy = {
+        "default-src": "'none'",
+        "script-src": scripts,
+        "style-src": "'self' 'unsafe-inline'",  # Mantine and Plotly write styles into elements
+        "img-src": "'self' data:",
+        "font-src": "'self' data:",
+        "connect-src": "'self'",
+        "form-action": "'self'",
+        "base-uri": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    headers = {
+        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    }
+    return headers | ({"Strict-Transport-Security": "max-age=31536000"} if https else {})
+
+
+def _ask_for_login(server: Flask, accounts: Accounts) -> None:
+    manager = LoginManager(server)
+    manager.session_protection = "strong"
+
+    @manager.user_loader
+    def load(session_id: str) -> _User | None:
+        name, _, stamp = session_id.rpartition(":")
+        account = accounts.find(name)
+        return _User(account) if account and account.stamp == stamp else None
+
+    @server.before_request
+    def only_who_is_logged_in() -> Any:
+        if request.endpoint in _OPEN or current_user.is_authenticated or request.path == "/assets/login.css":
+            return None
+        if request.method == "GET" and not request.path.startswith(("/_", "/csv", "/assets")):
+            return redirect(url_for("login", next=request.full_path.rstrip("?")))
+        abort(401)
+
+    @server.route("/login", methods=["GET", "POST"])
+    def login() -> Any:
+        wrong = False
+        if request.method == "POST":
+            account = accounts.log_in(request.form.get("name", "")[:64], request.form.get("password", "")[:1024])
+            if account is not None:
+                session.clear()  # a session from before the login is not carried over
+                session.permanent = True
+                login_user(_User(account))
+                return redirect(_inside(request.args.get("next", "/")))
+            wrong = True
+        page = render_template_string(_LOGIN, wrong=wrong, token=generate_csrf(), target=request.full_path)
+        return page, 401 if wrong else 200
+
+    @server.route("/logout")
+    def logout() -> Any:
+        logout_user()
+        session.clear()
+        return redirect(url_for("login"))
+
+
+def _inside(target: str) -> str:
+    """Where to go after the login: an address of this site, whatever the link said."""
+    return target if target.startswith("/") and not target.startswith(("//", "/\\")) else "/"
+
+
+_LOGIN = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Log in · Carelake</title><link rel="stylesheet" href="/assets/login.css"></head>
+<body><main><h1>Carelake</h1>
+{% if wrong %}<p role="alert" class="wrong">Name and password do not fit. After five wrong tries an account pauses for a
+minute.</p>{% endif %}
+<form method="post" action="{{ target }}"><input type="hidden" name="csrf_token" value="{{ token }}">
+<label for="name">Name</label><input id="name" name="name" autocomplete="username" required autofocus>
+<label for="password">Password</label>
+<input id="password" name="password" type="password" autocomplete="current-password" required>
+<button type="submit">Log in</button></form>
+<p class="note">No account? Whoever runs Carelake adds one with <code>lake account add</code>.</p></main></body></html>
+"""

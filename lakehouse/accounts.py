@@ -1,0 +1,119 @@
+"""Local accounts of the dashboard. They have a file of their own, which no query can read."""
+
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from lakehouse.errors import EnvironmentFailed, InputError
+from lakehouse.settings import Settings
+
+LEAST_LETTERS = 12
+_TRIES = 5
+_PAUSE = timedelta(minutes=1)
+
+metadata = sa.MetaData()
+accounts = sa.Table(
+    "accounts",
+    metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("password_hash", sa.String, nullable=False, comment="argon2id"),
+    sa.Column("stamp", sa.String, nullable=False, comment="Sessions carry it; a new password ends them."),
+    sa.Column("failures", sa.Integer, nullable=False, default=0, comment="Wrong passwords since the last right one."),
+    sa.Column("paused_until", sa.String, comment="No password is tried before."),
+    sa.Column("created_at", sa.String, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Account:
+    """Who may log in; `stamp` is what a session of it must carry."""
+
+    name: str
+    stamp: str
+    created_at: str
+
+
+class Accounts:
+    """The accounts of one lake."""
+
+    def __init__(self, engine: sa.Engine, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._hasher = PasswordHasher()
+        self._nobody = self._hasher.hash(secrets.token_hex())
+
+    def all(self) -> list[Account]:
+        """All accounts by name."""
+        with self._engine.connect() as db:
+            rows = db.execute(sa.select(accounts).order_by(accounts.c.name))
+            return [Account(row.name, row.stamp, row.created_at) for row in rows]
+
+    def find(self, name: str) -> Account | None:
+        """The account of that name, or null."""
+        return next((account for account in self.all() if account.name == name), None)
+
+    def put(self, name: str, password: str) -> None:
+        """Add an account, or give it a new password, which ends its sessions; InputError if one won't do."""
+        if (
+            not name.isascii()
+            or not name.replace(".", "").replace("-", "").replace("_", "").isalnum()
+            or len(name) > 64
+        ):
+            raise InputError("A name has letters, digits, dots, - and _, 64 at most.")
+        if len(password) < LEAST_LETTERS:
+            raise InputError(f"A password has at least {LEAST_LETTERS} characters; a few random words make a good one.")
+        values = {"password_hash": self._hasher.hash(password), "stamp": secrets.token_hex(16), "failures": 0}
+        with self._engine.begin() as db:
+            found = db.execute(accounts.update().where(accounts.c.name == name).values(paused_until=None, **values))
+            if not found.rowcount:
+                db.execute(accounts.insert().values(name=name, created_at=self._clock().isoformat(), **values))
+
+    def remove(self, name: str) -> None:
+        """Remove an account, which ends its sessions; InputError if there is none."""
+        with self._engine.begin() as db:
+            if not db.execute(accounts.delete().where(accounts.c.name == name)).rowcount:
+                raise InputError(f"There is no account {name!r}; `lake account list` shows them.")
+
+    def log_in(self, name: str, password: str) -> Account | None:
+        """The account if the password is right; null if not, and for a minute after five wrong ones.
+
+        An unknown name takes as long as a wrong password, so that nobody learns which names there are.
+        """
+        with self._engine.connect() as db:
+            row = db.execute(sa.select(accounts).where(accounts.c.name == name)).first()
+        paused = row is not None and row.paused_until is not None and row.paused_until > self._clock().isoformat()
+        right = self._verify(row.password_hash if row is not None and not paused else self._nobody, password)
+        if row is None or paused:
+            return None
+        failures = 0 if right else row.failures + 1
+        until = (self._clock() + _PAUSE).isoformat() if failures and failures % _TRIES == 0 else None
+        with self._engine.begin() as db:
+            same = accounts.c.name == name
+            db.execute(accounts.update().where(same).values(failures=failures, paused_until=until))
+        return Account(row.name, row.stamp, row.created_at) if right else None
+
+    def _verify(self, password_hash: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(password_hash, password)
+        except (VerificationError, InvalidHashError):
+            return False
+
+
+def open_accounts(settings: Settings) -> Accounts:
+    """The accounts in `HOME/accounts.db`, which only its owner can read; made if need be."""
+    path = settings.root / "accounts.db"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        os.chmod(path, 0o600)
+        engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
+        metadata.create_all(engine)
+    except (OSError, sa.exc.OperationalError) as error:
+        raise EnvironmentFailed(f"{path} can't be written: check the folder's permissions.") from error
+    return Accounts(engine)

@@ -1,0 +1,141 @@
+"""One state of the lake, held open: many small questions are answered in milliseconds, as of the same moment.
+
+The engine of `open_engine` opens the lake for each query, with the tables that it names and nothing else: right for
+what people write. Here only queries that ship are asked, on a connection that sees the whole lake.
+"""
+
+import hashlib
+import json
+import tempfile
+import threading
+import time
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from lakehouse.errors import InputError
+from lakehouse.settings import Settings
+from lakehouse.sql import sources
+from lakehouse.sql.embedded import check_parameters, fetched, open_connection
+from lakehouse.sql.problems import explained
+from lakehouse.sql.queries import named_query
+from lakehouse.sql.readonly import Query, TableName, prepare
+
+
+@dataclass(frozen=True)
+class TableState:
+    """What readers see of a table: null snapshot and instant while it is empty; `rows` counts deleted ones too."""
+
+    name: str
+    snapshot_id: int | None
+    committed_at: datetime | None
+    rows: int | None
+    bytes: int | None
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The lake at one moment. `version` changes whenever a table or the control database does."""
+
+    version: str
+    tables: Mapping[str, TableState]
+    _connection: duckdb.DuckDBPyConnection = field(repr=False)
+
+    def query(self, name: str, parameters: Mapping[str, object] = {}) -> pa.Table:
+        """The answer of a query that ships; raises InputError for an unknown one or a missing parameter."""
+        query = _prepared(name)
+        check_parameters(query, parameters)
+        with explained(), self._connection.cursor() as cursor:
+            return fetched(cursor.execute(query.sql, dict(parameters) or None))
+
+    def reads(self, name: str) -> frozenset[str]:
+        """The tables that a query reads: `gold.readmission`, `control.public.runs`."""
+        return frozenset(_short(table) for table in _prepared(name).tables)
+
+
+class Moments:
+    """Gives the newest moment; the lake is opened again only once something in it has changed."""
+
+    def __init__(self, settings: Settings, every_seconds: float = 2.0) -> None:
+        """Opens nothing yet; it looks for changes at most every so many seconds."""
+        self._settings = settings
+        self._every = every_seconds
+        self._lock = threading.Lock()
+        self._moment: Moment | None = None
+        self._looked = 0.0
+
+    def now(self) -> Moment:
+        """The newest moment; a lake that is not there yet has no tables."""
+        with self._lock:
+            if self._moment is not None and time.monotonic() - self._looked < self._every:
+                return self._moment
+            pointers = _pointers(self._settings)
+            version = _version(self._settings, pointers)
+            if self._moment is None or self._moment.version != version:
+                self._moment = _open(self._settings, pointers, version)
+            self._looked = time.monotonic()
+            return self._moment
+
+
+def _pointers(settings: Settings) -> dict[TableName, Path]:
+    return sources.lake_pointers(settings) if settings.catalog_db.exists() else {}
+
+
+def _version(settings: Settings, pointers: Mapping[TableName, Path]) -> str:
+    """A hash of where each table stands and of when the control database was last written."""
+    seen = [f"{table}={path}" for table, path in sorted(pointers.items())]
+    for path in (settings.control_db, settings.control_db.with_name(settings.control_db.name + "-wal")):
+        if path.exists():
+            seen.append(f"{path.name}={path.stat().st_mtime_ns}:{path.stat().st_size}")
+    return hashlib.sha256("\n".join(seen).encode()).hexdigest()[:16]
+
+
+def _open(settings: Settings, pointers: Mapping[TableName, Path], version: str) -> Moment:
+    control = sources.control_tables(settings) if settings.control_db.exists() else {}
+    spill = tempfile.TemporaryDirectory(prefix="lake-moment-")
+    connection = open_connection(settings, frozenset([*pointers, *control]), Path(spill.name))
+    states = [_state(table, path) for table, path in pointers.items()]
+    moment = Moment(version, {state.name: state for state in states}, connection)
+    # Whoever still asks an older moment keeps it alive; the last one to let go closes it.
+    weakref.finalize(moment, _close, connection, spill)
+    return moment
+
+
+def _close(connection: duckdb.DuckDBPyConnection, spill: tempfile.TemporaryDirectory[str]) -> None:
+    connection.close()
+    spill.cleanup()
+
+
+def _state(table: TableName, metadata_file: Path) -> TableState:
+    try:
+        metadata = json.loads(metadata_file.read_bytes())
+    except (OSError, ValueError):
+        raise InputError(sources.unreadable(table)) from None
+    current = metadata.get("current-snapshot-id")
+    snapshot = next((s for s in metadata.get("snapshots", ()) if s["snapshot-id"] == current), None)
+    if snapshot is None:
+        return TableState(_short(table), None, None, None, None)
+    said = snapshot.get("summary", {})
+    rows, size = said.get("total-records"), said.get("total-files-size")
+    return TableState(
+        _short(table),
+        int(snapshot["snapshot-id"]),
+        datetime.fromtimestamp(snapshot["timestamp-ms"] / 1000, UTC),
+        None if rows is None else int(rows),
+        None if size is None else int(size),
+    )
+
+
+def _short(table: TableName) -> str:
+    return f"{table.schema}.{table.name}" if table.catalog == "lake" else str(table)
+
+
+@cache
+def _prepared(name: str) -> Query:
+    return prepare(named_query(name))
