@@ -142,7 +142,7 @@ def _foot(c: Card, page: Page, values: Mapping[str, Any]) -> Component:
 def csv_address(page: Page, name: str, values: Mapping[str, Any]) -> str:
     """Where the rows of a card are to be had as CSV; `values` are the address's own texts."""
     said = {key: text for key, text in values.items() if text}
-    return f"/csv{quote(page.path)}/{quote(name)}" + (f"?{urlencode(said)}" if said else "")
+    return f"/csv{quote(page.path.rstrip('/'))}/{quote(name)}" + (f"?{urlencode(said)}" if said else "")
 
 
 def table(c: Card) -> Component:

@@ -91,7 +91,8 @@ def _version(settings: Settings, pointers: Mapping[TableName, Path]) -> str:
     """A hash of where each table stands and of when the control database was last written."""
     seen = [f"{table}={path}" for table, path in sorted(pointers.items())]
     for path in (settings.control_db, settings.control_db.with_name(settings.control_db.name + "-wal")):
-        if path.exists():
+        # Reading makes an empty log and removes it again: that is no change.
+        if path.exists() and path.stat().st_size:
             seen.append(f"{path.name}={path.stat().st_mtime_ns}:{path.stat().st_size}")
     return hashlib.sha256("\n".join(seen).encode()).hexdigest()[:16]
 
