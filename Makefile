@@ -23,7 +23,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 # Never a Python that uv fetches itself: the one that is there, or a message.
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo test test-slow test-browser test-all coverage lint format bench bench-dashboard docs lock clean
+.PHONY: help setup demo test test-slow test-browser test-all coverage lint format bench bench-dashboard screenshots docs lock clean
 
 help: ## List what can be made.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ bench: $(STAMP) ## Measure throughput and memory; prints a table and writes JSON
 
 bench-dashboard: $(STAMP) ## Measure the dashboard with 500 users and a browser; prints a table and writes JSON.
 	@$(BIN)/python tests/bench/dashboard.py
+
+screenshots: $(STAMP) ## Take the pictures of the dashboard's pages again, over the demo's lake.
+	@$(BIN)/python infra/make_screenshots.py
 
 docs: $(STAMP) ## Write the pages of all tables again from their declarations.
 	@$(BIN)/python infra/make_docs.py
