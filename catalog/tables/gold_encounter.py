@@ -1,6 +1,18 @@
 """Gold: contacts with providers, and which stays were followed by another."""
 
-from catalog.model import CLINICAL, CLINICAL_RECORD, LINKING, OPERATIONAL, QUASI, Column, Table, fail, warn, year
+from catalog.model import (
+    CLINICAL,
+    CLINICAL_RECORD,
+    LINKING,
+    OPERATIONAL,
+    QUASI,
+    SUBJECT,
+    Column,
+    Table,
+    fail,
+    warn,
+    year,
+)
 from catalog.tables.gold_parts import (
     age_years,
     count,
@@ -11,6 +23,7 @@ from catalog.tables.gold_parts import (
     moment,
     number,
     patient_id,
+    person_id,
     text,
     time_zone,
 )
@@ -40,6 +53,7 @@ ENCOUNTER_FACT = Table(
     columns=(
         Column("encounter_id", Text, doc="Logical id in the source.", ref="silver.encounter", tag=LINKING),
         patient_id(null=True),
+        person_id(null=True),
         Column("status", Text, doc="Status as FHIR R4 names it.", values=ENCOUNTER_STATUSES, tag=OPERATIONAL),
         flag("has_taken_place", "False if planned, cancelled or entered in error: such rows must not be counted."),
         text("class_code", "Class of contact: AMB, IMP, EMER … in v3-ActCode, or the source's own."),
@@ -130,13 +144,21 @@ READMISSION = Table(
     grain="one row per stay: an inpatient encounter, or several that count as one",
     columns=(
         Column("encounter_id", Text, doc="The stay's first encounter.", ref="gold.encounter_fact", tag=LINKING),
-        patient_id(),
+        Column(
+            "patient_id",
+            Text,
+            doc="Whom it is about: the patient record of the stay's first encounter.",
+            ref="silver.patient",
+            tag=SUBJECT,
+        ),
+        person_id(),
         Column(
             "encounter_ids",
             array(Text),
-            doc="All encounters of the stay, in order: a return on the day of discharge to the same hospital for the "
-            "same primary diagnosis is the same stay, and so is one that begins at the same hospital before the "
-            "earlier one ended. Where a diagnosis is missing, a return is not known to be for the same condition.",
+            doc="All encounters of the stay, in order, under any of the person's patient records: a return on the "
+            "day of discharge to the same hospital for the same primary diagnosis is the same stay, and so is one that "
+            "begins at the same hospital before the earlier one ended. Where a diagnosis is missing, a return is not "
+            "known to be for the same condition.",
             tag=LINKING,
         ),
         facility_key(),
@@ -167,9 +189,9 @@ READMISSION = Table(
         text("planned_reason", "Which rule makes it planned; null if none does.", OPERATIONAL, PLANNED_REASONS),
         flag(
             "is_readmitted",
-            "Of index admissions: true if the person's next stay, anywhere in the data, starts within 30 days of "
-            "discharge and is not planned. A planned one that comes first blocks later ones. Null if no index "
-            "admission.",
+            "Of index admissions: true if the person's next stay, anywhere in the data and under any of the person's "
+            "patient records, starts within 30 days of discharge and is not planned. A planned one that comes first "
+            "blocks later ones. Null if no index admission.",
             null=True,
         ),
         Column(

@@ -5,7 +5,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from catalog.tables.gold import ENCOUNTER_FACT
+from catalog.tables.gold import ENCOUNTER_FACT, PERSON
 from catalog.tables.silver import (
     CONDITION,
     ENCOUNTER,
@@ -65,6 +65,7 @@ _OWNER = ("patient_id", "encounter_id")
             PATIENT,
             ("patient_id", "birth_on", "gender", "is_deceased", "deceased_at", "deceased_precision"),
         ),
+        Source("people", PERSON, ("patient_id", "person_id")),
         Source("conditions", CONDITION, ("condition_id", *_OWNER, "is_asserted", "category_codes", "codes")),
         Source("procedures", PROCEDURE, ("procedure_id", *_OWNER, "is_done")),
         Source("lab_results", LAB_RESULT, ("observation_id", *_OWNER, "is_withdrawn")),
@@ -84,19 +85,26 @@ _OWNER = ("patient_id", "encounter_id")
     uses=("time_zones",),
 )
 def encounter_fact(
-    encounters: DataFrame, patients: DataFrame, conditions: DataFrame, *, time_zones: TimeZones, **events: DataFrame
+    encounters: DataFrame,
+    patients: DataFrame,
+    people: DataFrame,
+    conditions: DataFrame,
+    *,
+    time_zones: TimeZones,
+    **events: DataFrame,
 ) -> DataFrame:
-    """One row an encounter; what refers to it counts if it is of the same person."""
+    """One row an encounter; what refers to it counts if it is of the same patient record."""
     counts = _counts(**events)
     stays = encounters.select(
         F.col("patient_id"),
         F.col("encounter_id").alias("part_of_encounter_id"),
         is_inpatient(F.col("class_code")).alias("_parent_is_inpatient"),
     )
-    rows = _of_same_person(encounters, patients, "patient_id")
-    rows = _of_same_person(rows, stays, "part_of_encounter_id")
+    rows = _of_same_record(encounters, patients, "patient_id")
+    rows = _of_same_record(rows, people, "patient_id")
+    rows = _of_same_record(rows, stays, "part_of_encounter_id")
     rows = _with_diagnosis(rows, conditions)
-    rows = _of_same_person(rows, counts, "encounter_id")
+    rows = _of_same_record(rows, counts, "encounter_id")
     zoned = rows.withColumns(
         {"facility_key": facility_key(rows), "class_is_inpatient": is_inpatient(rows["class_code"])}
     ).withColumn("time_zone", time_zones.of(F.col("facility_key")))
@@ -108,6 +116,7 @@ def encounter_fact(
     exact = (F.col("started_precision") == "second") & (F.col("ended_precision") == "second")
     made = days.withColumns(
         {
+            "person_id": F.coalesce("person_id", "patient_id"),
             "has_taken_place": has_taken_place(F.col("status")),
             "is_within_stay": F.coalesce("_parent_is_inpatient", F.lit(False)),
             "location_key": F.coalesce("location_id", "location_reference", F.lit(UNKNOWN)),
@@ -124,8 +133,10 @@ def encounter_fact(
     return finish(made, ENCOUNTER_FACT)
 
 
-def _of_same_person(rows: DataFrame, others: DataFrame, key: str) -> DataFrame:
-    """`rows` with the columns of the other row that agrees in `key` and is of the same person, or of nobody too."""
+def _of_same_record(rows: DataFrame, others: DataFrame, key: str) -> DataFrame:
+    """`rows` with the columns of the other row that agrees in `key` and is of the same patient record, or of none
+    too.
+    """
     renamed = others.withColumnRenamed("patient_id", "_patient")
     if key == "patient_id":
         return rows.join(renamed, rows["patient_id"] == renamed["_patient"], "left").drop("_patient")
@@ -146,8 +157,8 @@ def _with_diagnosis(rows: DataFrame, conditions: DataFrame) -> DataFrame:
     of_encounter = known.where(is_diagnosis & F.col("encounter_id").isNotNull()).groupBy(*_OWNER)
     only = of_encounter.agg(F.count(F.lit(1)).alias("_diagnoses"), F.min("_coding").alias("_only"))
     rows = rows.withColumn("_reason_id", F.get("reason_condition_ids", F.lit(0)))
-    rows = _of_same_person(rows, named, "_reason_id")
-    rows = _of_same_person(rows, only, "encounter_id")
+    rows = _of_same_record(rows, named, "_reason_id")
+    rows = _of_same_record(rows, only, "encounter_id")
     reason = preferred_coding(F.col("reason_codes"))
     single = F.when(F.col("_diagnoses") == 1, F.col("_only"))
     source = (

@@ -85,6 +85,7 @@ def made(spark: "SparkSession") -> dict[str, Row]:
         {"time_zones": NEW_YORK},
         encounters=encounters,
         patients=patients,
+        people=[{"patient_id": "p", "person_id": "an-older-record-of-p"}],
         conditions=conditions,
         procedures=[of("visit", procedure_id=x, is_done=x != "not") for x in ("a", "b", "not")],
         lab_results=[of("visit", x, observation_id="l", is_withdrawn=False) for x in ("p", "p", "another")],
@@ -163,6 +164,12 @@ def test_death_in_hospital_is_told_only_where_it_can_be(made: Made, encounter: s
 def test_primary_diagnosis_says_where_it_is_from(made: Made, encounter: str, source: str | None, code: str) -> None:
     found = made[encounter]
     assert (found["primary_diagnosis_source"], found["primary_diagnosis_code"]) == (source, code)
+
+
+def test_an_encounter_is_of_the_person_whose_record_it_stands_under(made: Made) -> None:
+    assert (made["visit"]["patient_id"], made["visit"]["person_id"]) == ("p", "an-older-record-of-p")
+    assert made["died-later"]["person_id"] == "died-second", "a record that is linked to none is a person of its own"
+    assert made["nobody"]["person_id"] is None
 
 
 def test_only_what_was_done_to_the_same_person_is_counted(made: Made) -> None:
