@@ -19,6 +19,7 @@ from catalog.tables.silver_parts import (
     PRECISIONS,
     code,
     codings,
+    identifiers_column,
     in_order,
     instant,
     is_known,
@@ -31,7 +32,7 @@ from catalog.tables.silver_parts import (
     reference_columns,
     status,
 )
-from catalog.types import Boolean, Codings, Date, Double, Text, array, struct
+from catalog.types import Boolean, Codings, Date, Double, Text, array
 
 GENDERS = ("male", "female", "other", "unknown")
 ENCOUNTER_STATUSES = (
@@ -53,13 +54,7 @@ PATIENT = Table(
     columns=(
         Column("patient_id", Text, doc="Logical id in the source.", tag=SUBJECT),
         Column("mrn", Text, doc="Medical record number: the first of type MR.", null=True, tag=IDENTIFYING),
-        Column(
-            "identifiers",
-            array(struct(system=Text, value=Text)),
-            doc="All identifiers with a value; system is null where the source names none.",
-            null=True,
-            tag=IDENTIFYING,
-        ),
+        identifiers_column(IDENTIFYING),
         Column("family_name", Text, doc="Family name: official, else usual, else first.", null=True, tag=IDENTIFYING),
         Column("given_names", array(Text), doc="Given names of the same name.", null=True, tag=IDENTIFYING),
         Column("name_text", Text, doc="The same name as one text, if the source has it.", null=True, tag=IDENTIFYING),
@@ -152,6 +147,7 @@ ENCOUNTER = Table(
     grain="one row per source encounter; stays inside stays point to their parent",
     columns=(
         Column("encounter_id", Text, doc="Logical id in the source.", tag=LINKING),
+        identifiers_column(IDENTIFYING),
         *patient_columns(),
         status(ENCOUNTER_STATUSES),
         code("class_code", "Class of contact: AMB, IMP, EMER … in v3-ActCode, or the source's own."),

@@ -5,6 +5,7 @@ from pyspark.sql import functions as F
 
 from catalog.tables.silver import ENCOUNTER, PATIENT
 from lakehouse.terminology import first_code, npi_check_digit_ok
+from spark_jobs.conform.naming import identifiers
 from spark_jobs.conform.parts import earliest, finish, latest, minutes, npi, precision, reference_text, with_birth
 from spark_jobs.job import Lookup, conforms
 
@@ -19,6 +20,7 @@ def _practitioner(rows: DataFrame, of_main: Column, of_first: Column) -> Column:
 def encounter(rows: DataFrame, patients: DataFrame) -> DataFrame:
     """One row an encounter."""
     columns = {
+        "identifiers": identifiers(rows, "encounter_id"),
         "patient_reference": reference_text(rows, "patient"),
         "started_precision": precision(rows["started_at_text"]),
         "ended_precision": precision(rows["ended_at_text"]),

@@ -127,8 +127,8 @@ steps = st.one_of(
 
 
 @pytest.mark.slow
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(history=st.lists(steps, min_size=2, max_size=4))
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(history=st.lists(steps, min_size=2, max_size=3))
 def test_whatever_links_come_and_go_the_result_is_that_of_making_all(lake: Lake, history: list[Step]) -> None:
     own = tiny.another_lake(lake)
     ensure_sources(own)

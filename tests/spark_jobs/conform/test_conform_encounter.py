@@ -31,6 +31,7 @@ CASES: dict[str, Resource] = {
     "full": stay(
         "2020-01-01T10:00:00-05:00",
         "2020-01-01T11:00:00-05:00",
+        identifier=[{"system": "urn:visit", "value": "7"}, {"value": "8"}],
         type=[concept(coding("http://snomed.info/sct", "185349003"), text="Check-up")],
         length={"value": 1, "code": "h", "unit": "hour"},
         reasonCode=[concept(coding(None, "I10"))],
@@ -88,6 +89,7 @@ def test_all_of_an_encounter_is_there(made: dict[str, list[Made]]) -> None:
     found = one(made, "full")
     expected = {
         "encounter_id": "full",
+        "identifiers": [{"system": "urn:visit", "value": "7"}, {"system": None, "value": "8"}],
         "patient_id": "p",
         "patient_reference": None,
         "status": "finished",

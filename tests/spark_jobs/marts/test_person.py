@@ -1,13 +1,17 @@
 """gold.identifier, gold.reference and gold.person, worked out by hand."""
 
+import json
 import random
 from typing import TYPE_CHECKING
 
 import pytest
 
+from spark_jobs.conform.condition import condition as conform_condition
+from spark_jobs.conform.encounter import encounter as conform_encounter
 from spark_jobs.marts.identifier import identifier
 from spark_jobs.marts.person import MOST_RECORDS, person
 from spark_jobs.marts.reference import reference
+from tests.spark_jobs.conform.conforming import births, conform, dumps
 from tests.spark_jobs.marts.making import Row, by, make, on
 
 if TYPE_CHECKING:
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
 
 MRN, SSN = "urn:oid:1.2.3", "http://hl7.org/fhir/sid/us-ssn"
 NPI = "http://hl7.org/fhir/sid/us-npi"
+VISIT = "urn:visit-number"
 
 
 def carries(*values: str, system: str | None = MRN) -> list[Row]:
@@ -104,12 +109,14 @@ def test_an_identifier_names_a_record_only_if_one_alone_carries_it(spark: "Spark
         ],
         practitioners=[{"practitioner_id": "d1", "identifiers": carries("a", system=NPI)}],
         organizations=[{"organization_id": "o1", "identifiers": carries("a", system=None)}],
+        encounters=[{"encounter_id": "e1", "identifiers": carries("v", system=VISIT)}],
     )
     found = by(made, "resource_type", "system", "value")
     assert {key: (row["record_id"], row["records"]) for key, row in found.items()} == {
         ("Patient", MRN, "a"): ("p1", 1),
         ("Patient", MRN, "b"): (None, 2),
         ("Practitioner", NPI, "a"): ("d1", 1),
+        ("Encounter", VISIT, "v"): ("e1", 1),
     }
 
 
@@ -156,4 +163,33 @@ def test_references_by_identifier_lead_to_the_record_that_carries_it(spark: "Spa
         ("silver.location", "l1", "organization_reference"): ("Organization", "Organization", "o1"),
         # Several patients carry it.
         ("silver.encounter", "e2", "patient_reference"): ("Patient", None, None),
+    }
+
+
+def test_references_to_encounters_by_identifier_lead_to_the_one_that_carries_it(spark: "SparkSession") -> None:
+    """From the record as a source sends it: a condition names its encounter by a conditional reference, or by an
+    identifier alone."""
+    encounter = {"resourceType": "Encounter", "id": "e1", "status": "finished", "class": {"code": "AMB"}}
+    numbered = {**encounter, "identifier": [{"system": VISIT, "value": "7"}, {"value": "7 without a system"}]}
+    stays = conform(spark, conform_encounter, [json.dumps(numbered)], patients=births(spark, {}))
+    written = {
+        "conditional": {"reference": f"Encounter?identifier={VISIT}|7"},
+        "logical": {"identifier": {"system": VISIT, "value": "7"}},
+        "unknown": {"identifier": {"system": VISIT, "value": "8"}},
+        "by-id": {"reference": "Encounter/e1"},
+    }
+    sent = {i: {"resourceType": "Condition", "code": {"text": "x"}, "encounter": each} for i, each in written.items()}
+    conditions = conform(spark, conform_condition, dumps(sent), patients=births(spark, {}))
+
+    carried = [{name: made[0][name] for name in ("encounter_id", "identifiers")} for made in stays.values()]
+    known = make(spark, identifier, encounters=carried)
+    assert [(row["system"], row["value"], row["record_id"]) for row in known] == [(VISIT, "7", "e1")]
+    source = next(s for s in reference.reads if s.argument == "condition")
+    rows = [{name: made[0][name] for name in source.columns} for made in conditions.values()]
+    names = [carried_by(*(row[name] for name in ("resource_type", "system", "value", "record_id"))) for row in known]
+    found = make(spark, reference, condition=rows, identifiers=names)
+    assert {row["row_id"]: (row["column_name"], row["target_type"], row["target_id"]) for row in found} == {
+        "conditional": ("encounter_reference", "Encounter", "e1"),
+        "logical": ("encounter_reference", "Encounter", "e1"),
+        "unknown": ("encounter_reference", None, None),
     }
