@@ -31,7 +31,8 @@ from catalog.tables.record import CHANGED_BY
 from catalog.tables.silver_patient import ENCOUNTER_STATUSES, GENDERS
 from catalog.types import Integer, Text, array
 
-DIAGNOSIS_SOURCES = ("reason_condition", "reason_code", "encounter_diagnosis")
+DIAGNOSIS_SOURCES = ("principal_diagnosis", "reason_condition", "reason_code", "encounter_diagnosis")
+PRINCIPAL_USES = ("billing", "DD")
 EXCLUSIONS = (
     "not_discharged",
     "day_not_known",
@@ -81,12 +82,34 @@ ENCOUNTER_FACT = Table(
         number("length_of_stay_days", "From start to end in days of 24 hours, partial dates as they stand.", "d"),
         age_years("age_at_start_years", "Completed years at the start; null if birth or start is not known."),
         Column("gender", Text, doc="Administrative gender.", null=True, values=GENDERS, tag=QUASI),
+        Column(
+            "principal_condition_id",
+            Text,
+            doc="The principal diagnosis as the source ranks it: of silver.encounter.diagnoses the condition of rank 1 "
+            "for billing, else the one of rank 1 at discharge (DD). Null where neither is told, or several conditions "
+            "are first: other roles and diagnoses without a rank do not count.",
+            null=True,
+            ref="silver.condition",
+            tag=LINKING,
+        ),
+        text(
+            "principal_diagnosis_use_code",
+            "For what it is the first: `billing` or `DD`, at discharge.",
+            values=PRINCIPAL_USES,
+        ),
+        text(
+            "principal_diagnosis_system",
+            "Code system of the principal diagnosis: that of ICD-10-CM or ICD-10 first. Null where the condition is "
+            "not in silver, is another patient record's, was refuted or has no code.",
+        ),
+        text("principal_diagnosis_code", "Code of the principal diagnosis."),
+        text("principal_diagnosis_display", "Name of that code as the source gives it."),
         text(
             "primary_diagnosis_source",
-            "Where the primary diagnosis is from: `reason_condition`, the first condition named as the reason of the "
-            "encounter; else `reason_code`, its first coded reason; else `encounter_diagnosis`, the only condition "
-            "recorded for it as an encounter diagnosis. Null: there is none. FHIR's Encounter.diagnosis with its ranks "
-            "is not in silver.",
+            "Where the primary diagnosis is from: `principal_diagnosis` where there is one with a code; else "
+            "`reason_condition`, the first condition named as the reason of the encounter; else `reason_code`, its "
+            "first coded reason; else `encounter_diagnosis`, the only condition recorded for it as an encounter "
+            "diagnosis. Null: there is none.",
             OPERATIONAL,
             DIAGNOSIS_SOURCES,
         ),

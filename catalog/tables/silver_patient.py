@@ -32,7 +32,7 @@ from catalog.tables.silver_parts import (
     reference_columns,
     status,
 )
-from catalog.types import Boolean, Codings, Date, Double, Text, array
+from catalog.types import Boolean, Codings, Date, Double, Integer, Text, array, struct
 
 GENDERS = ("male", "female", "other", "unknown")
 ENCOUNTER_STATUSES = (
@@ -174,6 +174,24 @@ ENCOUNTER = Table(
             "reason_condition_ids",
             array(Text),
             doc="Conditions named as the reason, by id.",
+            null=True,
+            tag=LINKING,
+        ),
+        Column(
+            "diagnoses",
+            array(
+                struct(
+                    condition_id=Text,
+                    condition_reference=Text,
+                    use_code=Text,
+                    use_codes=Codings,
+                    rank=Integer,
+                )
+            ),
+            doc="The diagnoses that the source names for it, in its order: the condition by id, else the reference as "
+            "written (it may be a procedure); what role it has (use_code: AD, DD, CC, CM, pre-op, post-op or billing "
+            "of FHIR's diagnosis-role, else the first coding); its rank, 1 is the first of that role. What the source "
+            "does not say is null.",
             null=True,
             tag=LINKING,
         ),

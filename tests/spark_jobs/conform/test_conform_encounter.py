@@ -10,6 +10,7 @@ from spark_jobs.conform.encounter import encounter
 
 NPI = "http://hl7.org/fhir/sid/us-npi"
 ACT = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+ROLE = "http://terminology.hl7.org/CodeSystem/diagnosis-role"
 BASE: Resource = {
     "resourceType": "Encounter",
     "status": "finished",
@@ -47,6 +48,18 @@ CASES: dict[str, Resource] = {
             "dischargeDisposition": concept(coding("urn:d", "home"), coding("urn:d2", "01")),
         },
         partOf={"reference": "Encounter/outer"},
+    ),
+    "diagnoses": stay(
+        diagnosis=[
+            {
+                "condition": {"reference": "Condition/c1"},
+                "use": concept(coding("urn:own", "main"), coding(ROLE, "billing", "Billing")),
+                "rank": 1,
+            },
+            {"condition": {"reference": "Condition/c2"}, "rank": 2},
+            {"condition": {"reference": "Procedure/p1"}, "use": concept(coding("urn:own", "main"))},
+            {"condition": {"identifier": {"system": "urn:d", "value": "9"}}, "use": concept(text="in words")},
+        ],
     ),
     "mimic": {
         **BASE,
@@ -117,6 +130,19 @@ def test_all_of_an_encounter_is_there(made: dict[str, list[Made]]) -> None:
     assert [c["code"] for c in found["discharge_disposition_codes"]] == ["home", "01"]
     assert found.failed == set()
     assert found.warned == set()
+
+
+def test_each_diagnosis_keeps_its_condition_role_and_rank_together(made: dict[str, list[Made]]) -> None:
+    found = one(made, "diagnoses")["diagnoses"]
+    names = ("condition_id", "condition_reference", "use_code", "rank")
+    assert [tuple(each[name] for name in names) for each in found] == [
+        ("c1", None, "billing", 1),  # FHIR's own role before the source's
+        ("c2", None, None, 2),
+        (None, "Procedure/p1", "main", None),
+        (None, "urn:d|9", None, None),
+    ]
+    assert [code["code"] for code in found[0]["use_codes"]] == ["main", "billing"]
+    assert one(made, "full")["diagnoses"] == []
 
 
 def test_an_encounter_as_mimic_writes_it(made: dict[str, list[Made]]) -> None:

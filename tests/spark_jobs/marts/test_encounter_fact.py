@@ -24,6 +24,18 @@ def diagnosis(ident: str, coding: Row, patient: str = "p", encounter: str | None
     return {**given, "condition_id": ident, "patient_id": patient, "encounter_id": encounter, **more}
 
 
+def ranked(condition: str, rank: int | None, use: str = "DD") -> Row:
+    return {"condition_id": condition, "condition_reference": None, "use_code": use, "use_codes": [], "rank": rank}
+
+
+RANKED = [
+    ranked("asthma", 1),
+    ranked("second", 2, "billing"),
+    ranked("first", 1, "billing"),
+    ranked("first", 1, "billing"),
+]
+
+
 @pytest.fixture(scope="module")
 def made(spark: "SparkSession") -> dict[str, Row]:
     """By encounter id."""
@@ -48,6 +60,11 @@ def made(spark: "SparkSession") -> dict[str, Row]:
         encounter("icu", *day, part_of_encounter_id="visit-then-stay", class_code="ACUTE"),
         encounter("visit-then-stay", *day, part_of_encounter_id="visit", class_code="IMP"),
         encounter("open", "2024-05-01T10:00", None, status="in-progress", ended_precision=None),
+        encounter("ranked", *day, reason_codes=[icd("R07.9")], diagnoses=RANKED),
+        encounter("at-discharge", *day, diagnoses=[ranked("second", 1, "CM"), ranked("first", 1), ranked("second", 2)]),
+        encounter("two-firsts", *day, reason_codes=[icd("R07.9")], diagnoses=[ranked("first", 1), ranked("second", 1)]),
+        encounter("no-rank", *day, diagnoses=[ranked("first", None)]),
+        encounter("refuted-first", *day, "died-second", diagnoses=[ranked("refuted", 1)]),
         encounter("planned", "2030-05-01T10:00", None, status="planned"),
         encounter("nobody", *day, None),
     ]
@@ -159,11 +176,32 @@ def test_death_in_hospital_is_told_only_where_it_can_be(made: Made, encounter: s
         ("died-within", "encounter_diagnosis", "N18.3"),  # the only one that was not refuted
         ("visit", None, None),  # two, and none is said to be the first
         ("expired", None, None),  # the condition is another person's
+        ("ranked", "principal_diagnosis", "A00"),  # before the reason
+        ("two-firsts", "reason_code", "R07.9"),
     ],
 )
 def test_primary_diagnosis_says_where_it_is_from(made: Made, encounter: str, source: str | None, code: str) -> None:
     found = made[encounter]
     assert (found["primary_diagnosis_source"], found["primary_diagnosis_code"]) == (source, code)
+
+
+@pytest.mark.parametrize(
+    ("encounter", "condition", "use", "code"),
+    [
+        ("ranked", "first", "billing", "A00"),  # before the one at discharge; named twice, it is one
+        ("at-discharge", "first", "DD", "A00"),
+        ("two-firsts", None, None, None),
+        ("no-rank", None, None, None),
+        ("refuted-first", "refuted", "DD", None),
+        ("visit", None, None, None),  # the source names no diagnosis
+    ],
+)
+def test_the_principal_diagnosis_is_the_one_that_the_source_ranks_first(
+    made: Made, encounter: str, condition: str | None, use: str | None, code: str | None
+) -> None:
+    found = made[encounter]
+    assert (found["principal_condition_id"], found["principal_diagnosis_use_code"]) == (condition, use)
+    assert found["principal_diagnosis_code"] == code
 
 
 def test_an_encounter_is_of_the_person_whose_record_it_stands_under(made: Made) -> None:
@@ -185,4 +223,4 @@ def test_a_stay_inside_a_stay_and_what_never_took_place_are_marked(made: Made) -
 
 
 def test_every_encounter_has_its_row(made: Made) -> None:
-    assert len(made) == 15
+    assert len(made) == 20

@@ -41,6 +41,9 @@ def invented(chance: random.Random, column: Column) -> Any:
     match column.type:
         case _ if column.name == "patient_id":
             return chance.choice(PATIENTS)
+        case _ if column.name == "diagnoses":
+            ranked = {"condition_id": f"c{chance.randrange(4)}", "use_code": chance.choice(("DD", "CM")), "rank": 1}
+            return [{**ranked, "condition_reference": None, "use_codes": []}] * chance.randrange(2)
         case _ if column.name in WORDS:
             return chance.choice(WORDS[column.name])
         case _ if column.name.endswith("_precision"):
