@@ -29,7 +29,7 @@ from catalog.tables.gold_parts import (
 )
 from catalog.tables.record import CHANGED_BY
 from catalog.tables.silver_patient import ENCOUNTER_STATUSES, GENDERS
-from catalog.types import Integer, Text, array
+from catalog.types import Date, Integer, Text, Timestamp, array, struct
 
 DIAGNOSIS_SOURCES = ("principal_diagnosis", "reason_condition", "reason_code", "encounter_diagnosis")
 PRINCIPAL_USES = ("billing", "DD")
@@ -72,7 +72,18 @@ ENCOUNTER_FACT = Table(
             "is_within_stay", "True if it is part of an inpatient encounter: counting both would count one stay twice."
         ),
         facility_key(),
-        location_key(),
+        location_key("Ward or other first location of the encounter"),
+        Column(
+            "wards",
+            array(struct(location_key=Text, started_on=Date, started_at=Timestamp)),
+            doc="Where the person was, one ward or other location after the other, and since when (the day in the "
+            "facility's time zone, the instant in UTC), by silver.encounter.locations: at each time the one that "
+            "began last of those that cover it, of several at once the first listed; a location without times is for "
+            "the whole encounter; planned and reserved ones and those without a whole date do not count. One element, "
+            "location_key, where the source tells no moves. Null where the start has no whole date.",
+            null=True,
+            tag=LINKING,
+        ),
         time_zone(),
         moment("started_at", "Start"),
         moment("ended_at", "End; null while open"),

@@ -36,14 +36,10 @@ def facility_key() -> Column:
     )
 
 
-def location_key() -> Column:
-    """The ward or other location, in the form in which the source names it."""
+def location_key(doc: str) -> Column:
+    """The ward or other location, in the form in which the source names it; `doc` is a phrase without a full stop."""
     return Column(
-        "location_key",
-        Text,
-        doc="Ward or other first location of the encounter: its id, else the reference as written, else `unknown`. "
-        "Moves within a stay are not in silver.encounter.",
-        tag=LINKING,
+        "location_key", Text, doc=f"{doc}: its id, else the reference as written, else `unknown`.", tag=LINKING
     )
 
 

@@ -32,7 +32,7 @@ from catalog.tables.silver_parts import (
     reference_columns,
     status,
 )
-from catalog.types import Boolean, Codings, Date, Double, Integer, Text, array, struct
+from catalog.types import Boolean, Codings, Date, Double, Integer, Text, Timestamp, array, struct
 
 GENDERS = ("male", "female", "other", "unknown")
 ENCOUNTER_STATUSES = (
@@ -199,6 +199,25 @@ ENCOUNTER = Table(
         npi_column("practitioner_npi", "that practitioner"),
         *reference_columns("organization", "The organization responsible"),
         *reference_columns("location", "The first location"),
+        Column(
+            "locations",
+            array(
+                struct(
+                    location_id=Text,
+                    location_reference=Text,
+                    status=Text,
+                    started_at=Timestamp,
+                    started_precision=Text,
+                    ended_at=Timestamp,
+                    ended_precision=Text,
+                )
+            ),
+            doc="Where the person was, in the source's order: the location by id, else the reference as written; its "
+            "status (planned, active, reserved or completed); since when and until when, UTC, and how exact these are. "
+            "Null times are not told: the whole encounter.",
+            null=True,
+            tag=LINKING,
+        ),
         Column("location_references", array(Text), doc="All locations, as written.", null=True, tag=LINKING),
         codings("admit_source_codes", "Where the person was admitted from, all codings."),
         code("admit_source_code", "First of admit_source_codes."),

@@ -30,6 +30,19 @@ def _diagnosis(written: Column) -> Column:
     )
 
 
+def _location(written: Column) -> Column:
+    """One place where the person was."""
+    return F.struct(
+        written["location_id"].alias("location_id"),
+        reference_text(written, "location").alias("location_reference"),
+        written["status"].alias("status"),
+        written["started_at"].alias("started_at"),
+        precision(written["started_at_text"]).alias("started_precision"),
+        written["ended_at"].alias("ended_at"),
+        precision(written["ended_at_text"]).alias("ended_precision"),
+    )
+
+
 @conforms(view="encounter", writes=ENCOUNTER, lookups=(Lookup("patients", PATIENT, ("birth_on",)),))
 def encounter(rows: DataFrame, patients: DataFrame) -> DataFrame:
     """One row an encounter."""
@@ -45,6 +58,7 @@ def encounter(rows: DataFrame, patients: DataFrame) -> DataFrame:
         "practitioner_npi": _practitioner(rows, npi(rows, "main"), npi(rows, "first")),
         "organization_reference": reference_text(rows, "organization"),
         "location_reference": reference_text(rows, "location"),
+        "locations": F.transform("written_locations", _location),
         "admit_source_code": first_code(rows["admit_source_codes"]),
         "discharge_disposition_code": first_code(rows["discharge_disposition_codes"]),
         "part_of_encounter_reference": reference_text(rows, "part_of_encounter"),

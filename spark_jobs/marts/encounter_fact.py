@@ -29,6 +29,7 @@ from spark_jobs.marts.parts import (
     local_day,
     of_same_record,
 )
+from spark_jobs.marts.wards import with_wards
 
 _EXPIRED = ("exp", "20", "40", "41", "42")
 _ORDERS = ("order", "original-order", "reflex-order", "filler-order", "instance-order")
@@ -51,6 +52,7 @@ _OWNER = ("patient_id", "encounter_id")
                 "organization_reference",
                 "location_id",
                 "location_reference",
+                "locations",
                 "started_at",
                 "started_precision",
                 "ended_at",
@@ -116,12 +118,12 @@ def encounter_fact(
     )
     hours = (F.unix_micros("ended_at") - F.unix_micros("started_at")) / F.lit(3_600_000_000)
     exact = (F.col("started_precision") == "second") & (F.col("ended_precision") == "second")
-    made = days.withColumns(
+    named = days.withColumn("location_key", F.coalesce("location_id", "location_reference", F.lit(UNKNOWN)))
+    made = with_wards(named).withColumns(
         {
             "person_id": F.coalesce("person_id", "patient_id"),
             "has_taken_place": has_taken_place(F.col("status")),
             "is_within_stay": F.coalesce("_parent_is_inpatient", F.lit(False)),
-            "location_key": F.coalesce("location_id", "location_reference", F.lit(UNKNOWN)),
             "length_of_stay_hours": F.when(exact, hours),
             "length_of_stay_days": hours / 24,
             "age_at_start_years": completed_years(F.col("birth_on"), F.coalesce("started_on", F.to_date("started_at"))),

@@ -61,6 +61,19 @@ CASES: dict[str, Resource] = {
             {"condition": {"identifier": {"system": "urn:d", "value": "9"}}, "use": concept(text="in words")},
         ],
     ),
+    "moves": stay(
+        "2020-01-01T10:00:00Z",
+        "2020-01-09",
+        location=[
+            {
+                "location": {"reference": "Location/ward"},
+                "status": "completed",
+                "period": {"start": "2020-01-01T10:00:00+02:00", "end": "2020-01-03"},
+            },
+            {"location": {"identifier": {"system": "urn:w", "value": "4"}}, "period": {"start": "2020-01"}},
+            {"location": {"reference": "Location/bed"}},
+        ],
+    ),
     "mimic": {
         **BASE,
         "class": coding("http://mimic.mit.edu/fhir/mimic/CodeSystem/mimic-admission-class", "URGENT"),
@@ -143,6 +156,15 @@ def test_each_diagnosis_keeps_its_condition_role_and_rank_together(made: dict[st
     ]
     assert [code["code"] for code in found[0]["use_codes"]] == ["main", "billing"]
     assert one(made, "full")["diagnoses"] == []
+
+
+def test_each_place_keeps_its_time_and_status_together(made: dict[str, list[Made]]) -> None:
+    found = [tuple(each.values()) for each in one(made, "moves")["locations"]]
+    assert found == [
+        ("ward", None, "completed", datetime(2020, 1, 1, 8), "second", datetime(2020, 1, 3), "day"),
+        (None, "urn:w|4", None, datetime(2020, 1, 1), "month", None, None),
+        ("bed", None, None, None, None, None, None),
+    ]
 
 
 def test_an_encounter_as_mimic_writes_it(made: dict[str, list[Made]]) -> None:

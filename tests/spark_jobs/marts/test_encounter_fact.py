@@ -1,5 +1,6 @@
 """gold.encounter_fact, worked out by hand."""
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,6 +37,41 @@ RANKED = [
 ]
 
 
+def place(ident: str | None, start: str | None = None, end: str | None = None, status: str = "completed") -> Row:
+    """A location with its time in New York; a time of ten characters is a day, one of seven a month."""
+    found: Row = {"location_id": ident, "location_reference": None, "status": status}
+    for name, text in (("started", start), ("ended", end)):
+        zone = "-04:00" if text and len(text) > 10 else "+00:00"
+        found[f"{name}_at"] = datetime.fromisoformat((text + "-01")[:10] + text[10:] + zone) if text else None
+        found[f"{name}_precision"] = {7: "month", 10: "day"}.get(len(text), "second") if text else None
+    return found
+
+
+# Each within a stay from 1 May 06:00 to 3 May 06:00 in New York.
+MOVES: dict[str, Row] = {
+    "times": {
+        "locations": [
+            place("icu", "2024-05-01T22:00", "2024-05-02T15:00"),
+            place("emergency", "2024-05-01T05:00", "2024-05-01T08:00"),
+            place("ward", "2024-05-01T08:00", None, "active"),
+            place("theatre", "2024-05-02T10:00", None, "planned"),
+            place("bed-kept", "2024-05-02T11:00", None, "reserved"),
+            place("after", "2024-05-03T07:00"),
+        ]
+    },
+    "none": {"location_id": "bed", "locations": [place("bed"), place("ward")]},
+    "some": {"location_id": "ward", "locations": [place("ward"), place("icu", "2024-05-02", "2024-05-03")]},
+    "late": {
+        "location_id": "ward",
+        "locations": [place("ward", "2024-05-02T09:00", "2024-05-02T10:00"), place("icu", "2024-05-02T23:00")],
+    },
+    "vague": {"location_id": "ward", "locations": [place("ward", "2024-05")]},
+    "nameless": {"locations": [place(None)]},
+    "unlisted": {"location_reference": "urn:w|4", "locations": None},
+    "undated": {"location_id": "ward", "locations": [place("ward")], "started_precision": "month"},
+}
+
+
 @pytest.fixture(scope="module")
 def made(spark: "SparkSession") -> dict[str, Row]:
     """By encounter id."""
@@ -65,6 +101,7 @@ def made(spark: "SparkSession") -> dict[str, Row]:
         encounter("two-firsts", *day, reason_codes=[icd("R07.9")], diagnoses=[ranked("first", 1), ranked("second", 1)]),
         encounter("no-rank", *day, diagnoses=[ranked("first", None)]),
         encounter("refuted-first", *day, "died-second", diagnoses=[ranked("refuted", 1)]),
+        *(encounter(f"wards-{name}", *day, organization_id="new-york", **more) for name, more in MOVES.items()),
         encounter("planned", "2030-05-01T10:00", None, status="planned"),
         encounter("nobody", *day, None),
     ]
@@ -204,6 +241,31 @@ def test_the_principal_diagnosis_is_the_one_that_the_source_ranks_first(
     assert found["principal_diagnosis_code"] == code
 
 
+@pytest.mark.parametrize(
+    ("case", "wards"),
+    [
+        # By time and not as listed; after intensive care back to the ward that never ended. What is planned or reserved
+        # is no place where the person was, nor is what begins after the end.
+        ("times", [("emergency", "01"), ("ward", "01"), ("icu", "01"), ("ward", "02")]),
+        ("none", [("bed", "01")]),
+        ("some", [("ward", "01"), ("icu", "02"), ("ward", "03")]),
+        # In the ward before it is said to begin, and until the next place begins.
+        ("late", [("ward", "01"), ("icu", "02")]),
+        ("vague", [("ward", "01")]),
+        ("nameless", [("unknown", "01")]),
+        ("unlisted", [("urn:w|4", "01")]),
+    ],
+)
+def test_wards_follow_each_other_as_the_moves_say(made: Made, case: str, wards: list[tuple[str, str]]) -> None:
+    found = made[f"wards-{case}"]["wards"]
+    assert [(each["location_key"], str(each["started_on"])[8:]) for each in found] == wards
+    assert found[0]["started_at"].replace(tzinfo=UTC) == at("2024-05-01T10:00")
+
+
+def test_wards_are_not_told_where_the_start_is_no_day(made: Made) -> None:
+    assert made["wards-undated"]["wards"] is None
+
+
 def test_an_encounter_is_of_the_person_whose_record_it_stands_under(made: Made) -> None:
     assert (made["visit"]["patient_id"], made["visit"]["person_id"]) == ("p", "an-older-record-of-p")
     assert made["died-later"]["person_id"] == "died-second", "a record that is linked to none is a person of its own"
@@ -223,4 +285,4 @@ def test_a_stay_inside_a_stay_and_what_never_took_place_are_marked(made: Made) -
 
 
 def test_every_encounter_has_its_row(made: Made) -> None:
-    assert len(made) == 20
+    assert len(made) == 20 + len(MOVES)
