@@ -1,17 +1,13 @@
 """gold.identifier, gold.reference and gold.person, worked out by hand."""
 
-import json
 import random
 from typing import TYPE_CHECKING
 
 import pytest
 
-from spark_jobs.conform.condition import condition as conform_condition
-from spark_jobs.conform.encounter import encounter as conform_encounter
 from spark_jobs.marts.identifier import identifier
 from spark_jobs.marts.person import MOST_RECORDS, person
 from spark_jobs.marts.reference import reference
-from tests.spark_jobs.conform.conforming import births, conform, dumps
 from tests.spark_jobs.marts.making import Row, by, make, on
 
 if TYPE_CHECKING:
@@ -133,6 +129,7 @@ def test_references_by_identifier_lead_to_the_record_that_carries_it(spark: "Spa
             carried_by("Organization", NPI, "99", "o1"),
             carried_by("Patient", MRN, "a", "p1"),
             carried_by("Patient", MRN, "b", None),
+            carried_by("Encounter", VISIT, "7", "e1"),
         ],
         encounter=[
             {
@@ -144,7 +141,12 @@ def test_references_by_identifier_lead_to_the_record_that_carries_it(spark: "Spa
             },
             {"encounter_id": "e2", "patient_reference": f"{MRN}|b", "practitioner_reference": f"{NPI}|99"},
         ],
-        condition=[{"condition_id": "c1", "recorder_reference": "Practitioner?name=Who"}],
+        condition=[
+            {"condition_id": "c1", "recorder_reference": "Practitioner?name=Who"},
+            {"condition_id": "c2", "encounter_reference": f"Encounter?identifier={VISIT}|7"},
+            {"condition_id": "c3", "encounter_reference": f"{VISIT}|7"},
+            {"condition_id": "c4", "encounter_reference": f"{VISIT}|8"},
+        ],
         location=[{"location_id": "l1", "organization_reference": f"{NPI}|99"}],
     )
     found = {
@@ -161,35 +163,10 @@ def test_references_by_identifier_lead_to_the_record_that_carries_it(spark: "Spa
         ("silver.encounter", "e2", "practitioner_reference"): (None, None, None),
         # A practitioner carries it too, but the column is one for organizations.
         ("silver.location", "l1", "organization_reference"): ("Organization", "Organization", "o1"),
+        # By a conditional reference, and by an identifier alone, which in this column is that of an encounter.
+        ("silver.condition", "c2", "encounter_reference"): ("Encounter", "Encounter", "e1"),
+        ("silver.condition", "c3", "encounter_reference"): ("Encounter", "Encounter", "e1"),
+        ("silver.condition", "c4", "encounter_reference"): ("Encounter", None, None),
         # Several patients carry it.
         ("silver.encounter", "e2", "patient_reference"): ("Patient", None, None),
-    }
-
-
-def test_references_to_encounters_by_identifier_lead_to_the_one_that_carries_it(spark: "SparkSession") -> None:
-    """From the record as a source sends it: a condition names its encounter by a conditional reference, or by an
-    identifier alone."""
-    encounter = {"resourceType": "Encounter", "id": "e1", "status": "finished", "class": {"code": "AMB"}}
-    numbered = {**encounter, "identifier": [{"system": VISIT, "value": "7"}, {"value": "7 without a system"}]}
-    stays = conform(spark, conform_encounter, [json.dumps(numbered)], patients=births(spark, {}))
-    written = {
-        "conditional": {"reference": f"Encounter?identifier={VISIT}|7"},
-        "logical": {"identifier": {"system": VISIT, "value": "7"}},
-        "unknown": {"identifier": {"system": VISIT, "value": "8"}},
-        "by-id": {"reference": "Encounter/e1"},
-    }
-    sent = {i: {"resourceType": "Condition", "code": {"text": "x"}, "encounter": each} for i, each in written.items()}
-    conditions = conform(spark, conform_condition, dumps(sent), patients=births(spark, {}))
-
-    carried = [{name: made[0][name] for name in ("encounter_id", "identifiers")} for made in stays.values()]
-    known = make(spark, identifier, encounters=carried)
-    assert [(row["system"], row["value"], row["record_id"]) for row in known] == [(VISIT, "7", "e1")]
-    source = next(s for s in reference.reads if s.argument == "condition")
-    rows = [{name: made[0][name] for name in source.columns} for made in conditions.values()]
-    names = [carried_by(*(row[name] for name in ("resource_type", "system", "value", "record_id"))) for row in known]
-    found = make(spark, reference, condition=rows, identifiers=names)
-    assert {row["row_id"]: (row["column_name"], row["target_type"], row["target_id"]) for row in found} == {
-        "conditional": ("encounter_reference", "Encounter", "e1"),
-        "logical": ("encounter_reference", "Encounter", "e1"),
-        "unknown": ("encounter_reference", None, None),
     }
