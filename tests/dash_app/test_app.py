@@ -240,6 +240,64 @@ def test_an_error_that_nobody_foresaw_shows_and_logs_no_data(
     assert "test_app.py" in caplog.text
 
 
+def test_an_error_in_a_callback_or_route_shows_and_logs_no_data(
+    lake: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def build(ask: Any, filters: Any) -> View:
+        raise ValueError("Jane Doe, born 1970-01-01")
+
+    monkeypatch.setattr("dash_app.app.find_pages", lambda: {"/x": page_of(build)})
+    browser = Browser(create_app(lake).server.test_client())
+    browser.open()
+    got = browser.open("/csv/x/card")
+    assert got.status_code == 500
+    assert got.text == "ValueError: this was not foreseen. The log of the dashboard says where it happened."
+    assert "Doe" not in caplog.text + "".join(capfd.readouterr())
+    assert browser.callback("nothing.x", {"id": "nothing", "property": "x"}, []).status_code == 500
+
+
+def test_where_there_are_accounts_they_count_on_this_machine_too(lake: Settings) -> None:
+    from dash_app.server import Address, _Server
+
+    def first_page() -> Any:
+        return _Server(lake, Address()).load().test_client().get("/", headers={"Host": "localhost"})
+
+    assert first_page().status_code == 200
+    open_accounts(lake).put("ada", "correct horse battery")
+    assert first_page().status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"host": "0.0.0.0"}, "add an account first"),
+        ({"host": "0.0.0.0", "account": True}, "passwords need TLS"),
+        ({"behind_proxy": True, "account": True}, "by which name"),
+    ],
+)
+def test_beyond_this_machine_it_starts_with_login_tls_and_a_name_only(lake: Settings, given: Any, said: str) -> None:
+    from dash_app.server import Address, check
+    from lakehouse.errors import InputError
+
+    if given.pop("account", False):
+        open_accounts(lake).put("ada", "correct horse battery")
+    with pytest.raises(InputError, match=said):
+        check(lake, Address(**given))
+
+
+def test_a_port_that_is_taken_is_said_before_anything_starts(lake: Settings) -> None:
+    import socket
+
+    from dash_app.server import Address, check
+    from lakehouse.errors import EnvironmentFailed
+
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        with pytest.raises(EnvironmentFailed, match="take another --port"):
+            check(lake, Address(port=other.getsockname()[1]))
+
+
 def test_an_id_stands_sealed_in_the_address_and_opens_on_this_lake_alone(lake: Settings, lake_of: LakeOf) -> None:
     ask, other = ask_on(lake), ask_on(lake_of())
     token = ask.seal("patient", "p1")
