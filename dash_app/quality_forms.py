@@ -28,7 +28,7 @@ def acknowledge_form() -> Component:
                 label="Why is it accepted?",
                 autosize=True,
                 minRows=2,
-                maxLength=commands.MOST_LETTERS,
+                inputProps={"maxLength": commands.MOST_LETTERS},
                 description="A sentence for those who look next. No names, no ids, nothing about a person.",
                 w=420,
             ),

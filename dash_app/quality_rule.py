@@ -8,11 +8,12 @@ import pandas as pd
 from dash import html
 
 from catalog.derive.rules import Counts, Rule
+from catalog.model import Level
 from dash_app import figures, spc
 from dash_app.data import Ask
 from dash_app.page import Alert, Card, Section, Stat, View
 from dash_app.quality_forms import acknowledge_form, withdraw_form
-from dash_app.words import many
+from dash_app.words import many, number
 from lakehouse.errors import InputError
 from lakehouse.findings import Finding, rule_named
 from lakehouse.severity import Severity
@@ -27,9 +28,16 @@ _LEVELS = {
 
 def said_share(f: Finding) -> str | None:
     """The share of a finding in words; null where it has none."""
-    if f.share is None:
+    return None if f.value is None or not f.seen else part_said(min(f.value, f.seen), f.seen)
+
+
+def part_said(part: float, whole: float) -> str | None:
+    """The part in per cent, which is nothing or all only where it is; null where there is no whole."""
+    if not whole:
         return None
-    return "under 0.1 %" if 0 < f.share < 0.001 else f"{100 * f.share:.1f} %"
+    if 0 < part < 0.001 * whole:
+        return "under 0.1 %"
+    return "over 99.9 %" if 0.999 * whole < part < whole else f"{100 * part / whole:.1f} %"
 
 
 def rule_view(ask: Ask, found: Sequence[Finding], table: str, check: str) -> View:
@@ -68,13 +76,22 @@ def held_view(ask: Ask, found: Sequence[Finding], stage: str, reason: str) -> Vi
 def _lead(rule: Rule, finding: Finding | None) -> Any:
     if finding:
         return _told(finding)
-    return html.P([html.Strong("Met. "), f"What is true of good data: {rule.doc}"], className="lead")
+    return html.P([html.Strong("Met: "), rule.doc], className="lead")
 
 
 def _told(finding: Finding) -> Any:
-    said = f" What is true of good data: {finding.doc}"
     badge = html.Span(finding.severity.word, className=f"badge {finding.severity.word}")
-    return html.P(["Severity ", badge, said], className="lead")
+    return html.P(["Severity ", badge, " ", finding.doc, f" {_not_so(finding)}"], className="lead")
+
+
+def _not_so(finding: Finding) -> str:
+    """How far the finding goes, in a sentence."""
+    if finding.value is None:
+        return "It could not be checked."
+    if finding.seen is None:
+        return f"The figure is {number(finding.value)}."
+    one = "record" if finding.is_held_back else "row"
+    return f"Not so for {number(finding.value)} of {many(finding.seen, one)}."
 
 
 def _stats(rule: Rule, finding: Finding | None, trend: pd.DataFrame) -> list[Stat]:
@@ -214,7 +231,8 @@ def _trend_said(known: pd.DataFrame, control: spc.Control | None, unit: str) -> 
         return "No run could measure it yet."
     last = f"{known.value.iloc[-1]:,.2f}".rstrip("0").rstrip(".") + (f" {unit}" if unit else "")
     if control is None:
-        return f"{last} at the newest of {many(len(known), 'run')}; limits need {spc.LEAST_POINTS}."
+        which = "the only run so far" if len(known) == 1 else f"the newest of {len(known)} runs"
+        return f"{last} at {which}; limits need {spc.LEAST_POINTS}."
     cause = control.causes[-1]
     said = f"a special cause, {cause}" if cause else "within what is usual"
     return f"{last} at the newest of {len(known)} runs: {said}."
@@ -225,7 +243,7 @@ def _keys_card(finding: Finding) -> Card:
     return Card(
         "keys",
         "Rows that break it",
-        f"{many(len(keys), 'row')} of them at the newest run, by hashed key.",
+        f"{len(keys)} of the {many(int(finding.value or 0), 'row')}, by hashed key.",
         keys,
         "The first 16 hexadecimal digits of SHA-256 over the key columns, joined by |; five at most. They tell rows "
         "apart and name nobody; whoever may see the table finds the rows by hashing its keys.",
@@ -240,7 +258,7 @@ def _held_card(ask: Ask, stage: str, reason: str, finding: Finding) -> Card:
     return Card(
         "held_records",
         "Records held back",
-        f"{many(int(finding.value or 0), 'record')} of {many(files, 'file')}.",
+        f"{many(int(finding.value or 0), 'record')} from {many(files, 'file')}.",
         rows,
         "Each record by its place: file, line, first byte in the decompressed file, position in its Bundle. The first "
         "1,000. What they hold is not shown here; `lake quarantine --list --raw` shows it to those who may.",
@@ -266,10 +284,14 @@ def _rule_text(rule: Rule) -> Any:
             if rule.counts is Counts.FIGURE
             else "Rows that it finds (Spark SQL)"
         )
-    stops = "It stops the publish: readers keep the earlier state." if rule.level.value == "fail" else "It is counted."
+    stops = (
+        "While it is not met, nothing is published: readers keep the earlier state."
+        if rule.level is Level.FAIL
+        else "What breaks it is counted and shown; nothing is held back."
+    )
     terms = [
         ("What is true of good data", rule.doc),
-        ("Level", f"{rule.level.value}. {_LEVELS.get(rule.counts, stops)}"),
+        (f"Level {rule.level.value}", _LEVELS.get(rule.counts, stops)),
         (what, html.Code(rule.condition)),
     ]
     items = [part for term, text in terms for part in (html.Dt(term), html.Dd(text))]

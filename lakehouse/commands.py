@@ -51,8 +51,8 @@ def acknowledge(settings: Settings, who: str, table: str, check: str, *, note: s
     arguments: dict[str, Any] = {"table": table, "check": check, "until": last_day.isoformat(), "value": finding.value}
     with _written_down(control, who, "acknowledge", arguments) as command_id:
         row = {"command_id": command_id, "table_name": table, "check_name": check, "note": reason}
-        row |= {"until_on": last_day.isoformat(), "value": finding.value}
-        control.change(_take_back(table, check), acknowledgements.insert().values(**row))
+        made = acknowledgements.insert().values(until_on=last_day.isoformat(), value=finding.value, **row)
+        control.change(_take_back(table, check), made)
     return f"Acknowledged until {last_day.isoformat()}, or until it gets worse."
 
 

@@ -147,16 +147,15 @@ def _of_held(row: Row, seen: int | None) -> Finding:
     records = int(row["records"])
     share = share_of(records, seen)
     grave = severity(Facts("fail", held_back=records, share=share))
-    doc = rule.doc if rule else _general(row["reason_code"])
+    doc = rule.doc if rule else _general(row)
     since = str(row["since"])
     return Finding(row["stage"], row["reason_code"], rule, doc, grave, records, seen, since, is_held_back=True)
 
 
-def _general(reason_code: str) -> str:
-    """What is true of good data where no rule is declared: landing's reasons name what is wrong."""
-    if reason_code == "not_as_the_view_expects":
-        return "The record has the form that the table's view reads."
-    return f"The record can land: it is free of {reason_code.replace('_', ' ')}."
+def _general(row: Row) -> str:
+    """What is true of good data where no rule is declared, and what is wrong."""
+    good = "Every record can land." if row["stage"] == LANDING else "Every record has the form that the view reads."
+    return f"{good} Here: {row.get('reason', '')}"
 
 
 def _with_acceptance(finding: Finding, acceptance: Acceptance | None, today: date) -> Finding:

@@ -12,8 +12,9 @@ from dash_app import figures
 from dash_app.data import Ask
 from dash_app.page import Alert, Card, Choice, Page, Section, Stat, View, Word
 from dash_app.quality_forms import register, replay_form
-from dash_app.quality_rule import held_view, rule_view, said_share
-from dash_app.words import many, share
+from dash_app.quality_rule import held_view, part_said, rule_view, said_share
+from dash_app.theme import BLUE, GREY, ORANGE, RED
+from dash_app.words import many
 from lakehouse.findings import Finding, findings, read_findings, rules
 from lakehouse.severity import Severity
 
@@ -24,6 +25,7 @@ _MEANS = {
     Severity.MEDIUM: "A rule held back fewer than 1 % of its records, or a warning is true of 5 % or more of the rows.",
     Severity.LOW: "Any other warning.",
 }
+_COLOURS = {Severity.CRITICAL: RED, Severity.HIGH: ORANGE, Severity.MEDIUM: BLUE, Severity.LOW: GREY}
 _STATES = (("open", "Open"), ("open again", "Open again: worse, or the time is over"), ("acknowledged", "Acknowledged"))
 _COLUMNS = {
     "severity": "Severity",
@@ -116,10 +118,9 @@ def _numbers(ask: Ask, results: pd.DataFrame, found: Sequence[Finding], days: pd
         ),
         Stat(
             "Accepted",
-            100 * accepted / (accepted + refused) if accepted + refused else None,
+            part_said(accepted, accepted + refused),
             "Of the records that the runs from bronze to silver judged since each table's last full run, the part that "
             "was accepted. Deleted, superseded and not selected ones are neither.",
-            unit="%",
             note=f"{accepted:,} of {accepted + refused:,} records"
             if accepted + refused
             else "no record was judged yet",
@@ -163,7 +164,7 @@ def _findings_card(found: Sequence[Finding], chosen: Sequence[Finding]) -> Card:
             "doc": f.doc,
             "value": f.value,
             "share": said_share(f),
-            "since": f.since[:16].replace("T", " "),
+            "since": f.since[:10],
             "state": _state(f),
             "check": f.check,
         }
@@ -248,7 +249,7 @@ def _trend_card(days: pd.DataFrame) -> Card:
         said,
         days,
         "Findings at the end of each day on which something was checked, by severity, acknowledged ones included.",
-        figures.bars(days, "day", grades, names={g: g.capitalize() for g in grades}, stacked=True, unit="findings"),
+        _day_bars(days) if len(days) > 1 else None,
         columns={
             "day": "Day",
             "checks": "Checks",
@@ -263,6 +264,17 @@ def _trend_card(days: pd.DataFrame) -> Card:
     )
 
 
+def _day_bars(days: pd.DataFrame) -> figures.Figure:
+    """Findings by day, stacked by the severities that occur."""
+    grades = [s for s in _GRAVE if days[s.word].any()]
+    words = [s.word for s in grades]
+    figure = figures.bars(days, "day", words, names={w: w.capitalize() for w in words}, stacked=True, unit="findings")
+    for trace, grade in zip(figure["data"], grades, strict=True):
+        trace["marker"] = {"color": _COLOURS[grade]}
+    figure["layout"]["xaxis"] |= {"type": "category"}
+    return figure
+
+
 def _quarantine(ask: Ask, found: Sequence[Finding]) -> list[Any]:
     held = ask("quality_held_back") if ask.has("ops.quarantine") else pd.DataFrame()
     total = int(held["records"].sum()) if len(held) else 0
@@ -273,13 +285,14 @@ def _quarantine(ask: Ask, found: Sequence[Finding]) -> list[Any]:
         else "Nothing is held back."
     )
     known = {(f.table, f.check): f.severity.word for f in found}
+    shares = {(f.table, f.check): said_share(f) for f in found}
     rows = pd.DataFrame(
         [
             {
                 "stage": h["stage"],
                 "reason": h["reason_code"].replace("_", " "),
                 "records": int(h["records"]),
-                "share": share(h["records"], seen) if (seen := _seen(found, h)) else None,
+                "share": shares.get((h["stage"], h["reason_code"])),
                 "since": h["since"],
                 "severity": known.get((h["stage"], h["reason_code"])),
                 "code": h["reason_code"],
@@ -294,8 +307,8 @@ def _quarantine(ask: Ask, found: Sequence[Finding]) -> list[Any]:
         _held_said(rows),
         rows,
         "Records in quarantine that nothing has settled, by where they were stopped (landing: they are no FHIR "
-        "records; a table: they break a rule of it) and why. Share: of the records that the stage judged since its last "
-        "full run.",
+        "records; a table: they break a rule of it) and why. Share: of the records that the stage judged since its "
+        "last full run.",
         columns={
             "stage": "Stage",
             "reason": "Reason",
@@ -313,10 +326,6 @@ def _quarantine(ask: Ask, found: Sequence[Finding]) -> list[Any]:
     replays = ask("quality_replays")
     stages = sorted({str(s) for s in held["stage"]}) if total else []
     return [Section("Quarantine", text), card, replay_form(stages, replays), *_replays_card(replays)]
-
-
-def _seen(found: Sequence[Finding], held: Mapping[str, Any]) -> int | None:
-    return next((f.seen for f in found if (f.table, f.check) == (held["stage"], held["reason_code"])), None)
 
 
 def _held_said(rows: pd.DataFrame) -> str:
