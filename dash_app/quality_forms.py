@@ -119,7 +119,7 @@ def register(app: Dash, reader: Reader) -> None:
         if not ticks or commands.replay_runs(settings):
             return no_update, no_update
         reader.look_again()
-        return "The replay has ended.", _instant()
+        return "The replay has ended: the list of replays says how.", _instant()
 
 
 def _done(reader: Reader, clicks: int, command: Callable[[str], str]) -> Any:
