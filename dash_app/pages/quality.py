@@ -82,7 +82,7 @@ def _publishes_held(found: Sequence[Finding]) -> list[Alert]:
 
 
 def _numbers(ask: Ask, results: pd.DataFrame, found: Sequence[Finding], days: pd.DataFrame) -> list[Stat]:
-    met = int((results["outcome"] == "pass").sum())
+    met = len(results) - sum(not f.is_held_back for f in found)
     tables = results["table_name"].nunique()
     held = sum(int(f.value or 0) for f in found if f.is_held_back)
     stages = len({f.table for f in found if f.is_held_back})

@@ -25,12 +25,13 @@ SELECT
     n.day,
     n.table_name,
     q.check_name,
-    max(CASE WHEN c.run_id = n.run_id THEN q.outcome END) AS outcome,
+    coalesce(max(CASE WHEN c.run_id = n.run_id THEN q.outcome END), 'pass') AS outcome,
     max(CASE WHEN c.run_id = n.run_id THEN q.value END) AS value,
     sum(CASE WHEN c.state = 'published' OR c.run_id = n.run_id THEN q.value END) AS value_since_full,
-    max(CASE WHEN c.run_id = n.run_id THEN c.state END) AS state,
-    max(CASE WHEN c.run_id = n.run_id THEN c.live_rows END) AS live_rows
+    max(w.state) AS state,
+    max(w.live_rows) AS live_rows
 FROM newest AS n
+INNER JOIN checked AS w ON n.run_id = w.run_id
 INNER JOIN checked AS c
     ON n.table_name = c.table_name AND c.run_id >= coalesce(n.full_run_id, '') AND c.run_id <= n.run_id
 INNER JOIN control.public.quality_results AS q ON c.run_id = q.run_id AND c.table_name = q.table_name
