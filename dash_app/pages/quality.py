@@ -95,7 +95,7 @@ def _numbers(ask: Ask, results: pd.DataFrame, found: Sequence[Finding], days: pd
             len(results),
             "Rules and gate checks with a result at the newest checked run of each table. "
             "Rules that hold records back have no result there: what they held back is counted by itself.",
-            note=f"of {many(tables, 'table')}; {met:,} are met",
+            note=f"of {many(tables, 'table')}; {met:,} met",
             trend=_trend(days, "checks"),
         ),
         Stat(
