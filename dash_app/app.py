@@ -19,6 +19,7 @@ from dash_app import pages as pages_package
 from dash_app import render, security, shell
 from dash_app.data import Ask, Kept, Reader
 from dash_app.page import Page, View
+from lakehouse import commands
 from lakehouse.accounts import Accounts
 from lakehouse.errors import InputError, LakeError
 from lakehouse.seal import open_seal
@@ -63,6 +64,7 @@ def create_app(
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
     )
     seal = open_seal(settings)
+    commands.make_ready(settings)
     reader = Reader(Moments(settings, every_seconds), seal, open_engine(settings))
     pages = find_pages()
     app.layout = lambda: shell.layout(list(pages.values()), security.user())
@@ -139,8 +141,9 @@ def _register(app: Dash, drawn: Drawn) -> None:
         Output("as-of-data", "data"),
         Input("url", "pathname"),
         Input("url", "search"),
+        Input("changed", "data"),
     )
-    def show(path: str | None, search: str | None) -> Any:
+    def show(path: str | None, search: str | None, changed: Any) -> Any:
         page = drawn.find(path)
         if page is None:
             return render.failure("There is no such page", "The address leads nowhere; perhaps it was cut off."), None
