@@ -105,9 +105,9 @@ class Graph:
         return found | wholes | {Node(n.dataset) for n in found}
 
     def names(self) -> dict[str, list[Node]]:
-        """Nodes by what people call them: `silver.patient`, `patient.birth_on` with or without layer, `Patient.birthDate`.
+        """Nodes by what people call them: `silver.patient`, `silver.patient.birth_on`, `Patient.birthDate`.
 
-        One element may stand in several columns.
+        The layer may be left out. One element may stand in several columns.
         """
         known: dict[str, list[Node]] = {}
         for node in sorted(self.nodes()):

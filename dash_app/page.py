@@ -152,6 +152,7 @@ class View:
     blocks: Sequence[Any]
     title: str = ""  # in place of the page's own, where it shows one thing of many
     back: tuple[str, str] | None = None  # address and words of the way back to the list
+    is_filtered: bool = True  # false where the page's filters say nothing about what is shown: they are left out
 
     def card(self, name: str) -> Card:
         """The card of that name; raises InputError if there is none."""

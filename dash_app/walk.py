@@ -119,19 +119,30 @@ def _mean(numbers: Sequence[float]) -> float:
     return sum(numbers) / len(numbers) if numbers else 0.0
 
 
+Naming = Callable[[Node], str]
+
+
 def picture(
-    left: Sequence[Lane], middle: Lane, right: Sequence[Lane], everything: str, label: str, *, names: bool = False
+    left: Sequence[Lane],
+    middle: Lane,
+    right: Sequence[Lane],
+    everything: str,
+    label: str,
+    *,
+    naming: Naming | None = None,
+    is_walk: bool = True,
 ) -> Component:
     """The lanes as HTML, sources to the left. `everything` is the address that shows all of a lane.
 
-    `names` leaves out the headings of tables, where each box is one.
+    `naming` names the boxes where each is a table of its own, without headings above them. Without `is_walk` nothing
+    stands in the middle: all lanes are alike.
     """
     order = [*reversed(left), middle, *right]
     ids = {node: f"n{i}" for i, node in enumerate(node for lane in order for node in lane.nodes)}
     columns = []
     for lane in order:
         towards = "to" if lane in left else "from"
-        columns.append(_lane(lane, ids, towards, everything, here=lane is middle and not names, names=names))
+        columns.append(_lane(lane, ids, towards, everything, here=is_walk and lane is middle, naming=naming))
     shown: list[Component] = [html.Div(className="walk-lines", **{"aria-hidden": "true"}), *columns]
     return html.Div(
         html.Div(shown, className="walk"),
@@ -142,13 +153,15 @@ def picture(
     )
 
 
-def _lane(lane: Lane, ids: Mapping[Node, str], towards: str, everything: str, *, here: bool, names: bool) -> Component:
+def _lane(
+    lane: Lane, ids: Mapping[Node, str], towards: str, everything: str, *, here: bool, naming: Naming | None
+) -> Component:
     groups: dict[str, list[Node]] = {}
     for node in lane.nodes:
-        groups.setdefault("" if names else group_of(node), []).append(node)
+        groups.setdefault("" if naming else group_of(node), []).append(node)
     parts: list[Component] = [html.H3(lane.title)]
     for name, nodes in groups.items():
-        boxes = [_box(node, lane.ties.get(node, {}), ids, towards, here=here, names=names) for node in nodes]
+        boxes = [_box(node, lane.ties.get(node, {}), ids, towards, here=here, naming=naming) for node in nodes]
         inside: list[Component] = [_heading(name, nodes[0])] if name else []
         parts.append(html.Div([*inside, html.Ul(boxes)], className="walk-group"))
     more = lane.total - len(lane.nodes)
@@ -171,10 +184,10 @@ def _box(
     towards: str,
     *,
     here: bool,
-    names: bool,
+    naming: Naming | None,
 ) -> Component:
     words = in_words([way for how in ties.values() for way in how])
-    label = node.dataset.partition(".")[2] if names else label_of(node)
+    label = naming(node) if naming else label_of(node)
     shown: list[Component] = [html.Span(label, className="walk-name")]
     if words:
         shown.append(html.Span(words, className="walk-how"))
@@ -211,6 +224,39 @@ def lines(trees: Iterable[Tree], level: int = 0) -> Iterable[Line]:
     for tree in trees:
         yield Line(level, tree.node, tree.how)
         yield from lines(tree.children, level + 1)
+
+
+def behind(trees: Sequence[Tree]) -> set[Node]:
+    """All that the trees hold below their first nodes; no constants."""
+    return {below.node for tree in trees for _, below in tree.walk() if below.node.dataset}
+
+
+def depth(trees: Sequence[Tree]) -> int:
+    """How many steps the longest way takes."""
+    return max((line.level for line in lines(trees)), default=0)
+
+
+def is_column(node: Node) -> bool:
+    """Whether it is a column of a table: no element, no whole table, not its choice of rows."""
+    return bool(node.column) and not node.element and node.column != ROWS
+
+
+def things(nodes: set[Node]) -> str:
+    """`3 columns of 2 tables`, `1 FHIR element`."""
+    columns = [n for n in nodes if is_column(n)]
+    elements = [n for n in nodes if n.element]
+    tables = [n for n in nodes if not n.column]
+    rows = [n for n in nodes if n.column == ROWS]
+    said = []
+    if columns:
+        said.append(f"{many(len(columns), 'column')} of {many(len({n.dataset for n in columns}), 'table')}")
+    if elements:
+        said.append(many(len(elements), "FHIR element"))
+    if tables:
+        said.append(many(len(tables), "whole table") if columns or elements else many(len(tables), "table"))
+    if rows:
+        said.append(f"the choice of rows of {many(len(rows), 'table')}")
+    return " and ".join(said)
 
 
 def nested(trees: Sequence[Tree], label: str, most: int = 150) -> Component:

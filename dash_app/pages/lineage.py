@@ -10,16 +10,16 @@ from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 from dash.dependencies import ALL
 from dash.development.base_component import Component
 
-from catalog.lineage import ROWS, Edge, Graph, Node, Tree
+from catalog.lineage import Edge, Graph, Node, Tree
 from catalog.registry import TABLES
 from dash_app import walk
 from dash_app.data import Ask, Reader
+from dash_app.lineage_cards import QUERY, columns_card, rows_card, ties, tree_card
 from dash_app.page import Alert, Card, Page, Stat, View, Word
 from dash_app.words import many
 from lakehouse.errors import InputError
 
 _LAYERS = ("bronze", "silver", "gold", "ops")
-_QUERY = "lineage_edges"
 _FAR = ("What that is made of", "And further back")
 _LEFT = ("Made of", *_FAR)
 _RIGHT = ("Needed by", "And by way of that")
@@ -28,7 +28,7 @@ _ASKED = "As the newest published run of each table was computed: read off what 
 
 def build(ask: Ask, filters: Mapping[str, Any]) -> View:
     """The layers of the lake, or with `node` one table, column or FHIR element among its neighbours."""
-    graph = Graph(tuple(_edge(row) for row in ask(_QUERY).to_dict("records")))
+    graph = Graph(tuple(_edge(row) for row in ask(QUERY).to_dict("records")))
     if not filters["node"]:
         return _start(graph)
     nodes = _called(graph, filters["node"])
@@ -85,7 +85,7 @@ def _start(graph: Graph) -> View:
                 tables, _ASKED + " Walk on by choosing a table.",
                 columns={"table": "table", "layer": "layer", "columns": "columns", "reads": "made of tables",
                          "read_by": "needed by tables", "made_of": "made of"},
-                query=_QUERY, wide=True, content=_layers(graph),
+                query=QUERY, wide=True, content=_layers(graph),
             ),
         ]
     )  # fmt: skip
@@ -127,8 +127,9 @@ def _layers(graph: Graph) -> Component:
     if not lanes:
         return html.P("Once jobs have run, their tables stand here.", className="empty")
     return walk.picture(
-        [], walk.Lane("Bronze", bronze, {}, len(bronze)), lanes, "/lineage", "Which tables feed which", names=True
-    )
+        [], walk.Lane("Bronze", bronze, {}, len(bronze)), lanes, "/lineage", "Which tables feed which",
+        naming=lambda node: node.dataset.partition(".")[2], is_walk=False,
+    )  # fmt: skip
 
 
 # --- one node ---
@@ -137,45 +138,46 @@ def _layers(graph: Graph) -> Component:
 def _node(graph: Graph, nodes: Sequence[Node], *, everything: bool) -> View:
     name = walk.name_of(nodes[0])
     ups, downs = [graph.up(n) for n in nodes], [graph.down(n) for n in nodes]
-    sources = _below(ups)
-    needed = _below(downs)
+    sources = walk.behind(ups)
+    needed = walk.behind(downs)
     blocks: list[Any] = [_about(nodes), _picker(graph, nodes)]
     if not sources and not needed:
-        blocks.append(Alert(_no_ties(nodes[0])))
-    blocks += [*_numbers(ups, sources, needed)]
+        blocks.append(Alert(_noties(nodes[0])))
+    blocks += [*_numbers(nodes[0], ups, sources, needed)]
     blocks += [
         Card(
-            "graph", f"Around {name}", _said(name, ups, downs), _ties(graph, nodes),
+            "graph", f"Around {name}", _said(name, ups, downs), ties(graph, nodes),
             _ASKED + " At most so many levels are drawn as fit; the lists below go all the way.",
-            query=_QUERY, wide=True, content=_picture(graph, nodes, everything=everything),
+            query=QUERY, wide=True, content=_picture(graph, nodes, everything=everything),
         ),
-        _tree_card("made_of", f"All that {name} is made of", ups, "Nothing lies behind it: a source or a constant."),
-        _tree_card("needed_by", f"All that needs {name}", downs, "Nothing depends on it yet."),
+        *([columns_card(graph, name)] if name in TABLES else []),
+        tree_card("made_of", f"All that {name} is made of", ups, "Nothing lies behind it: a source or a constant."),
+        tree_card("needed_by", f"All that needs {name}", downs, "Nothing depends on it yet."),
     ]  # fmt: skip
-    if not nodes[0].element and nodes[0].dataset:
-        blocks.append(_deciding(graph, nodes[0].dataset))
+    if not nodes[0].element:
+        blocks.append(rows_card(graph, nodes[0].dataset))
     return View(blocks, title=f"Lineage of {name}", back=("/lineage", "All tables"))
 
 
-def _numbers(ups: Sequence[Tree], sources: set[Node], needed: set[Node]) -> list[Stat]:
+def _numbers(node: Node, ups: Sequence[Tree], sources: set[Node], needed: set[Node]) -> list[Stat]:
     """How much lies behind and ahead; of a source only what lies ahead."""
-    ahead = {n for n in needed if _is_column(n)}
+    depth = Stat("Steps to the source", walk.depth(ups), "The longest way from it back to where nothing lies behind.")
+    if not node.column:
+        behind, ahead = {n.dataset for n in sources}, {n.dataset for n in needed}
+        made = Stat("Made of", len(behind), "Tables on all ways back to the sources.", unit="tables")
+        need = Stat("Needed by", len(ahead), "Tables that it goes into, directly or by way of others.", unit="tables")
+        return [made, depth, need] if behind else [need]
+    ahead_of = [n for n in needed if walk.is_column(n)]
     stats = [
         Stat("FHIR elements", len({n.element for n in sources if n.element}),
              "Different elements of FHIR resources that it is made of in the end."),
-        Stat("Made of", len({n for n in sources if _is_column(n)}), "Columns on all ways back to the sources.",
+        Stat("Made of", len([n for n in sources if walk.is_column(n)]), "Columns on all ways back to the sources.",
              unit="columns"),
-        Stat("Steps to the source", _depth(ups), "The longest way from it back to where nothing lies behind."),
+        depth,
     ] if sources else []  # fmt: skip
-    return [
-        *stats,
-        Stat("Needed by", len(ahead), "Columns that it goes into, directly or by way of others.", unit="columns",
-             note=f"in {many(len({n.dataset for n in ahead}), 'table')}" if ahead else ""),
-    ]  # fmt: skip
-
-
-def _is_column(node: Node) -> bool:
-    return bool(node.column) and not node.element and node.column != ROWS
+    note = f"in {many(len({n.dataset for n in ahead_of}), 'table')}" if ahead_of else ""
+    definition = "Columns that it goes into, directly or by way of others."
+    return [*stats, Stat("Needed by", len(ahead_of), definition, unit="columns", note=note)]
 
 
 def _about(nodes: Sequence[Node]) -> Component:
@@ -192,7 +194,7 @@ def _about(nodes: Sequence[Node]) -> Component:
     return html.P([doc, " ", link], className="question")
 
 
-def _no_ties(node: Node) -> str:
+def _noties(node: Node) -> str:
     if node.dataset.startswith(("bronze.", "ops.")):
         return "No published run has read it, and it is made of no other table."
     return (
@@ -200,38 +202,13 @@ def _no_ties(node: Node) -> str:
     )
 
 
-def _below(trees: Sequence[Tree]) -> set[Node]:
-    return {below.node for tree in trees for _, below in tree.walk() if below.node.dataset}
-
-
-def _depth(trees: Sequence[Tree]) -> int:
-    return max((line.level for line in walk.lines(trees)), default=0)
-
-
 def _said(name: str, ups: Sequence[Tree], downs: Sequence[Tree]) -> str:
     direct = {c.node for tree in ups for c in tree.children if c.node.dataset}
     further = {c.node for tree in downs for c in tree.children}
-    made = f"{name} is made of {_things(direct)}" if direct else f"Nothing lies behind {name}"
-    need = f"{_things(further)} {'needs' if len(further) == 1 else 'need'} it" if further else "nothing depends on it"
+    made = f"{name} is made of {walk.things(direct)}" if direct else f"Nothing lies behind {name}"
+    verb = "needs" if len(further) == 1 else "need"
+    need = f"{walk.things(further)} {verb} it" if further else "nothing depends on it"
     return f"{made}; {need}."
-
-
-def _things(nodes: set[Node]) -> str:
-    """`3 columns of 2 tables`, `1 FHIR element`."""
-    columns = [n for n in nodes if _is_column(n)]
-    elements = [n for n in nodes if n.element]
-    tables = [n for n in nodes if not n.column]
-    rows = [n for n in nodes if n.column == ROWS]
-    said = []
-    if columns:
-        said.append(f"{many(len(columns), 'column')} of {many(len({n.dataset for n in columns}), 'table')}")
-    if elements:
-        said.append(many(len(elements), "FHIR element"))
-    if tables:
-        said.append(many(len(tables), "whole table") if columns or elements else many(len(tables), "table"))
-    if rows:
-        said.append(f"the choice of rows of {many(len(rows), 'table')}")
-    return " and ".join(said)
 
 
 def _picture(graph: Graph, nodes: Sequence[Node], *, everything: bool) -> Component:
@@ -240,65 +217,12 @@ def _picture(graph: Graph, nodes: Sequence[Node], *, everything: bool) -> Compon
     left = walk.lanes(walk.above(graph), nodes, 2 if right else 3, most, _LEFT)
     middle = walk.Lane("Here", tuple(nodes), {}, len(nodes))
     name = walk.name_of(nodes[0])
-    graphic = walk.picture(left, middle, right, f"{walk.address(nodes[0])}&all=1", f"Around {name}, graph")
+    naming = None if nodes[0].column else walk.name_of
+    graphic = walk.picture(
+        left, middle, right, f"{walk.address(nodes[0])}&all=1", f"Around {name}, graph", naming=naming
+    )
     fewer = dcc.Link("Show fewer", href=walk.address(nodes[0]), className="small") if everything else None
     return html.Div([graphic, fewer, walk.ways_shown()])
-
-
-def _ties(graph: Graph, nodes: Sequence[Node]) -> pd.DataFrame:
-    """The direct neighbours, one row each."""
-    rows = []
-    for said, near in (("made of", walk.above(graph)), ("needed by", walk.below(graph))):
-        for node in nodes:
-            for tree in near(node):
-                rows.append(
-                    {
-                        "node": walk.name_of(node),
-                        "tie": said,
-                        "other": walk.str_of(tree.node) if tree.node.dataset else "constant",
-                        "how": walk.in_words(tree.how),
-                        "openlineage": "; ".join(w for w in tree.how if w != "table"),
-                    }
-                )
-    return pd.DataFrame(rows, columns=["node", "tie", "other", "how", "openlineage"])
-
-
-def _tree_card(name: str, title: str, trees: Sequence[Tree], empty: str) -> Card:
-    found = [line for line in walk.lines(trees) if line.level]
-    frame = pd.DataFrame(
-        [
-            {
-                "level": line.level,
-                "table": line.node.dataset,
-                "column": line.node.column,
-                "fhir_element": line.node.element,
-                "how": walk.in_words(line.ways),
-            }
-            for line in found
-        ],
-        columns=["level", "table", "column", "fhir_element", "how"],
-    )
-    return Card(
-        name, title, f"{many(len(found), 'line')}, {many(_depth(trees), 'level')} deep.", frame,
-        "What is reached by several ways stands below each of them, as `lake lineage` prints it.",
-        query=_QUERY, empty=empty, content=walk.nested(trees, title) if found else None,
-    )  # fmt: skip
-
-
-def _deciding(graph: Graph, dataset: str) -> Card:
-    found = graph.deciding_rows(dataset).children
-    frame = pd.DataFrame(
-        [{"column": walk.str_of(t.node), "how": walk.in_words(t.how), "name": walk.name_of(t.node)} for t in found],
-        columns=["column", "how", "name"],
-    )
-    verb = "decides" if len(found) == 1 else "decide"
-    return Card(
-        "rows", f"What decides which rows {dataset} has", f"{many(len(found), 'column or element', 'columns and elements')} {verb} which rows there are.", frame,
-        "Filters, matches and groupings; each of them bears on every column of the table.",
-        columns={"column": "column or element", "how": "how"},
-        links={"column": lambda row: f"/lineage?node={row['name']}"},
-        query=_QUERY, empty="Nothing is known to decide about its rows.", wide=True,
-    )  # fmt: skip
 
 
 # --- the search ---
