@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlencode
 
 import pandas as pd
 from dash import dcc, html
@@ -13,16 +12,11 @@ from catalog.model import FREE_TEXT, IDENTIFYING, RAW, Kind, Level, Table
 from dash_app import figures, spc
 from dash_app.data import Ask
 from dash_app.page import Alert, Card, Stat, View
-from dash_app.words import cell, many, size
+from dash_app.words import at, cell, many, size
 
 _NOT_SAMPLED = (IDENTIFYING, RAW, FREE_TEXT)
 _SAMPLE_COLUMNS = 8
 _STATE = ["table", "layer", "rows", "bytes", "last_changed", "snapshot", "owner", "doc"]
-
-
-def at(page: str, **said: str) -> str:
-    """The address of a page with what it is to show."""
-    return f"/{page}?{urlencode(said)}"
 
 
 def states(ask: Ask, chosen: Sequence[Table]) -> pd.DataFrame:
@@ -135,8 +129,7 @@ def sample_query(table: Table) -> str:
 
 def _sample(table: Table) -> Card:
     left_out = [c.name for c in table.columns if c.tag in _NOT_SAMPLED]
-    verb = "is" if len(left_out) == 1 else "are"
-    said = f"{many(len(left_out), 'column')} that may say who somebody is {verb} left out."
+    said = f"Left out: {many(len(left_out), 'column')} that may say who somebody is."
     text = sample_query(table)
     content = html.Div(
         [
@@ -170,9 +163,10 @@ def _columns(table: Table) -> Card:
     most = frame["tag"].value_counts()
     shown = {"column": "column", "type": "type", "null": "may be null", "tag": "tag", "meaning": "meaning"}
     shown |= {n: w for n, w in (("unit", "unit"), ("refers_to", "refers to")) if frame[n].notna().any()}
+    said = f"{many(len(frame), 'column')}; the commonest tag is {most.index[0]} ({int(most.iloc[0]):,})."
     return Card(
-        "columns", "Columns", f"{many(len(frame), 'column')}, most of them {most.index[0]} ({int(most.iloc[0]):,}).",
-        frame, "A column leads to its lineage, a tag to its meaning. A unit is UCUM's, or in the column in brackets.",
+        "columns", "Columns", said, frame,
+        "A column leads to its lineage, a tag to its meaning. A unit is UCUM's, or in the column in brackets.",
         columns=shown,
         links={"column": lambda row: at("lineage", node=f"{table.name}.{row['column']}"),
                "tag": lambda row: at("catalog", term=row["tag"]),

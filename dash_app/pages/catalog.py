@@ -12,9 +12,9 @@ from catalog.model import IDENTIFYING, Column, Table, Tag
 from catalog.registry import TABLES
 from dash_app import figures
 from dash_app.data import Ask
-from dash_app.one_table import at, one_table, states
+from dash_app.one_table import one_table, states
 from dash_app.page import Card, Choice, Page, Section, Stat, View, Word
-from dash_app.words import cell, many, share, size
+from dash_app.words import at, cell, many, share, size
 from lakehouse.errors import InputError
 
 _LAYERS = ("bronze", "silver", "gold", "ops")

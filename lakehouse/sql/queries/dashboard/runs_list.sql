@@ -2,7 +2,7 @@
 WITH counted AS (
     SELECT
         run_id,
-        sum(CASE WHEN status <> 'contained' THEN records END) AS records,
+        sum(CASE WHEN status NOT IN ('contained', 'blank') THEN records END) AS records,
         sum(CASE WHEN status IN ('accepted', 'landed') THEN records END) AS accepted,
         sum(CASE WHEN status = 'quarantined' THEN records END) AS quarantined
     FROM control.public.run_counts
@@ -24,7 +24,7 @@ SELECT
     date_diff('millisecond', t.begun, t.done) / 1000.0e0 AS seconds,
     t.live_rows, t.live_rows - t.rows_before AS rows_more,
     CAST(t.snapshot_id AS varchar) AS snapshot_id,
-    c.records, c.accepted, c.quarantined, t.message
+    c.records, c.accepted, c.quarantined, t.message, t.as_of
 FROM timed AS t LEFT JOIN counted AS c ON t.run_id = c.run_id
 WHERE (:table IS NULL OR t.table_name = :table)
     AND (:run IS NULL OR t.run_id = :run)
