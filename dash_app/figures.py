@@ -96,6 +96,37 @@ def heat(
     return figure
 
 
+def spans(
+    frame: pd.DataFrame, label: str, start: str, seconds: str, group: str, *, marked: Sequence[str] = ()
+) -> Figure:
+    """One bar a row from `start` for so many seconds, in the line of its `label`; one colour a `group`.
+
+    Groups that are `marked` are hatched too.
+    """
+    traces = []
+    for place, (name, rows) in enumerate(frame.groupby(group, sort=False)):
+        hatch = {"pattern": {"shape": "/", "solidity": 0.5}} if name in marked else {}
+        traces.append(
+            {
+                "type": "bar",
+                "orientation": "h",
+                "name": str(name),
+                "y": values(rows[label]),
+                "base": values(rows[start]),
+                "x": [1000 * s for s in values(rows[seconds])],  # a time axis counts milliseconds
+                "customdata": values(rows[seconds]),
+                "marker": {"color": SERIES[place % len(SERIES)], **hatch},
+                "hovertemplate": "%{y}<br>%{base}, %{customdata:.1f} s",
+            }
+        )
+    figure = _figure(traces, legend=len(traces) > 1, barmode="overlay")
+    rows_down = list(dict.fromkeys(values(frame[label])))
+    figure["layout"]["yaxis"] |= {"autorange": "reversed", "showgrid": False, "type": "category"}
+    figure["layout"]["yaxis"] |= {"categoryorder": "array", "categoryarray": rows_down}
+    figure["layout"]["xaxis"] |= {**GRID, "type": "date"}
+    return figure
+
+
 def flow(sources: Sequence[int], targets: Sequence[int], amounts: Sequence[float], labels: Sequence[str]) -> Figure:
     """A Sankey diagram: from node to node, by place in `labels`, as wide as the amount."""
     trace = {

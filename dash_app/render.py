@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -16,6 +17,7 @@ from dash_app.spc import ICONS
 from dash_app.words import cell, number
 
 MOST_ROWS = 200
+LONG_TEXT = 40  # a column with longer ones gets room, and the table scrolls on a phone
 _LEVELS = {"info": "blue", "warning": "yellow", "critical": "red"}
 
 
@@ -149,13 +151,14 @@ def table(c: Card) -> Component:
     """The rows, at most 200 of them, as a table that scrolls within its card."""
     columns = dict(c.columns or {name: name.replace("_", " ") for name in c.frame.columns})
     rows: list[dict[str, Any]] = [{str(k): v for k, v in r.items()} for r in c.frame.head(MOST_ROWS).to_dict("records")]
+    long = {n for n in columns if any(isinstance(row[n], str) and len(row[n]) > LONG_TEXT for row in rows)}
+    whole = {n for n in columns if any(isinstance(row[n], datetime) for row in rows)}
     right = {n for n in columns if pd.api.types.is_numeric_dtype(c.frame[n]) and c.frame[n].dtype != bool}
     head = html.Tr(
         [html.Th(words, scope="col", className="right" if n in right else "") for n, words in columns.items()]
     )
-    body = [
-        html.Tr([html.Td(_cell(c, n, row), className="right" if n in right else "") for n in columns]) for row in rows
-    ]
+    look = {n: "right" if n in right else "long" if n in long else "whole" if n in whole else "" for n in columns}
+    body = [html.Tr([html.Td(_cell(c, n, row), className=look[n]) for n in columns]) for row in rows]
     more = len(c.frame) - len(rows)
     return html.Div(
         [
