@@ -21,6 +21,7 @@ from lakehouse.accounts import Accounts
 from lakehouse.errors import InputError, LakeError
 from lakehouse.seal import open_seal
 from lakehouse.settings import Settings
+from lakehouse.sql.engine import open_engine
 from lakehouse.sql.moment import Moments
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ def create_app(
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
     )
     seal = open_seal(settings)
-    reader = Reader(Moments(settings, every_seconds), seal)
+    reader = Reader(Moments(settings, every_seconds), seal, open_engine(settings))
     pages = find_pages()
     app.layout = lambda: shell.layout(list(pages.values()), security.user())
     drawn = Drawn(pages, reader)

@@ -50,6 +50,12 @@ window.dash_clientside.lake = {
     return { ...navbar, collapsed: { mobile: moved ? true : !opened } };
   },
 
+  // The query that was chosen goes into the editor.
+  fill: function (text) {
+    if (text) window.lakeEditorSet(text);
+    return window.dash_clientside.no_update;
+  },
+
   print: function () {
     window.print();
     return window.dash_clientside.no_update;
