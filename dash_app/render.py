@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import date
 from itertools import groupby
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -15,7 +16,6 @@ from dash_app.page import Alert, Card, Choice, Day, Page, Section, Stat, View
 from dash_app.spc import ICONS
 from dash_app.words import cell, number
 
-MOST_ROWS = 200
 _LEVELS = {"info": "blue", "warning": "yellow", "critical": "red"}
 
 
@@ -146,15 +146,16 @@ def csv_address(page: Page, name: str, values: Mapping[str, Any]) -> str:
 
 
 def table(c: Card) -> Component:
-    """The rows, at most 200 of them, as a table that scrolls within its card."""
+    """The rows, at most as many as the card says, as a table that scrolls within its card."""
     columns = dict(c.columns or {name: name.replace("_", " ") for name in c.frame.columns})
-    rows: list[dict[str, Any]] = [{str(k): v for k, v in r.items()} for r in c.frame.head(MOST_ROWS).to_dict("records")]
+    rows: list[dict[str, Any]] = [{str(k): v for k, v in r.items()} for r in c.frame.head(c.most_rows).to_dict("records")]
     right = {n for n in columns if pd.api.types.is_numeric_dtype(c.frame[n]) and c.frame[n].dtype != bool}
     head = html.Tr(
         [html.Th(words, scope="col", className="right" if n in right else "") for n, words in columns.items()]
     )
     body = [
-        html.Tr([html.Td(_cell(c, n, row), className="right" if n in right else "") for n in columns]) for row in rows
+        html.Tr([html.Td(_cell(c, n, row), className="right" if n in right else _short(row[n])) for n in columns])
+        for row in rows
     ]
     more = len(c.frame) - len(rows)
     return html.Div(
@@ -166,11 +167,16 @@ def table(c: Card) -> Component:
                 role="region",
                 **{"aria-label": f"{c.title}, table"},
             ),
-            html.P(f"The first {MOST_ROWS} of {len(c.frame):,} rows; the CSV has all.", className="note")
+            html.P(f"The first {c.most_rows} of {len(c.frame):,} rows; the CSV has all.", className="note")
             if more > 0
             else None,
         ]
     )
+
+
+def _short(value: Any) -> str:
+    """A day or an instant is not to be broken into two lines."""
+    return "short" if isinstance(value, date) else ""
 
 
 def _cell(c: Card, name: str, row: Mapping[str, Any]) -> Any:
