@@ -200,5 +200,5 @@ def chart(periods: Sequence[str], control: Control, *, unit: str = "", target: f
         traces.append({**line, "x": list(periods), "y": [target] * len(periods), "name": "Target",
                        "line": {"color": ORANGE, "width": 1, "dash": "dot"}})  # fmt: skip
     layout = {**LAYOUT, "showlegend": True, "xaxis": {**AXIS, "showgrid": False, "type": "category", "nticks": 12},
-              "yaxis": {**AXIS, **GRID, "rangemode": "tozero"}}  # fmt: skip
+              "yaxis": {**AXIS, **GRID, "rangemode": "tozero", "ticksuffix": f" {unit}" if unit else ""}}  # fmt: skip
     return {"data": traces, "layout": layout}

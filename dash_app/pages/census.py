@@ -261,7 +261,10 @@ def _heat(rows: pd.DataFrame) -> Card:
     zones = ", ".join(sorted(set(rows["time_zone"])))
     figure = figures.heat(frame, "time", "day", "arrivals", x_order=[f"{h:02}" for h in range(24)], y_order=WEEKDAYS,
                           unit="arrivals")  # fmt: skip
-    figure["layout"]["xaxis"]["title"] = {"text": "hour of day"}
+    figure["layout"]["xaxis"] |= {"title": {"text": "hour of day"}, "tickvals": ["00", "06", "12", "18"], "tickangle": 0}
+    most = int(frame["arrivals"].max()) if total else 0
+    figure["data"][0]["colorbar"] |= {"tickformat": ",d", "dtick": max(1, most // 4)}
+    figure["data"][0] |= {"zmin": 0, "zmax": max(most, 1)}
     missing = f"{many(untimed, 'arrival')} in these days, none with a time of day." if untimed else "Nobody arrived."
     return Card("by_hour", "Arrivals by hour and weekday", said, frame,
                 f"Starts of stays by the clock of the facility ({zones}). " + COUNTED, figure,

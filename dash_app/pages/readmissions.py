@@ -208,9 +208,8 @@ def _group(
 ) -> Card:
     """Rates of `shown`, the first of `rows`, as points with intervals."""
     plural = "facilities" if what == "facility" else f"{what}s"
-    drawn = shown.assign(label=figures.labels([
-        f"{label}{' (few cases)' if note else ''}" for label, note in zip(shown["label"], shown["note"], strict=True)
-    ], 30))  # fmt: skip
+    short = figures.labels(shown["label"].tolist(), 26)
+    drawn = shown.assign(label=[f"{s} ({n})" if n else s for s, n in zip(short, shown["note"], strict=True)])
     figure = figures.intervals(drawn, "label", "rate", "low", "high", hollow="note")
     sure = rows[rows["note"] == ""]
     if sure.empty:
