@@ -148,7 +148,9 @@ def csv_address(page: Page, name: str, values: Mapping[str, Any]) -> str:
 def table(c: Card) -> Component:
     """The rows, at most as many as the card says, as a table that scrolls within its card."""
     columns = dict(c.columns or {name: name.replace("_", " ") for name in c.frame.columns})
-    rows: list[dict[str, Any]] = [{str(k): v for k, v in r.items()} for r in c.frame.head(c.most_rows).to_dict("records")]
+    rows: list[dict[str, Any]] = [
+        {str(k): v for k, v in r.items()} for r in c.frame.head(c.most_rows).to_dict("records")
+    ]
     right = {n for n in columns if pd.api.types.is_numeric_dtype(c.frame[n]) and c.frame[n].dtype != bool}
     head = html.Tr(
         [html.Th(words, scope="col", className="right" if n in right else "") for n, words in columns.items()]

@@ -128,9 +128,7 @@ def _control(values: list[float | None], causes: list[str], mean: float = 10) ->
         ([16, 12, None], "seven in a row on one side of the mean", "low", "worse_high"),
     ],
 )
-def test_variation_icon_is_of_the_newest_point(
-    values: list[float | None], cause: str, better: str, icon: str
-) -> None:
+def test_variation_icon_is_of_the_newest_point(values: list[float | None], cause: str, better: str, icon: str) -> None:
     newest = max(i for i, v in enumerate(values) if v is not None)
     causes = [cause if i == newest else "" for i in range(len(values))]
     assert spc.variation(_control(values, causes), better) == icon
@@ -138,8 +136,8 @@ def test_variation_icon_is_of_the_newest_point(
 
 @pytest.mark.parametrize(
     ("target", "better", "icon"),
-    [(16, "low", "passes"), (4, "low", "fails"), (4, "high", "passes"), (16, "high", "fails"), (10, "low", "hit_or_miss"),
-     (15, "low", "hit_or_miss")],
+    [(16, "low", "passes"), (4, "low", "fails"), (4, "high", "passes"), (16, "high", "fails"),
+     (10, "low", "hit_or_miss"), (15, "low", "hit_or_miss")],
 )  # fmt: skip
 def test_assurance_icon_tells_on_which_side_of_the_target_the_limits_lie(target: float, better: str, icon: str) -> None:
     assert spc.assurance(_control([10, 10], ["", ""]), target, better) == icon
