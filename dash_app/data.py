@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from lakehouse.seal import Seal
+from lakehouse.settings import Settings
 from lakehouse.sql.engine import SqlEngine
 from lakehouse.sql.moment import Moment, Moments, TableState
 from lakehouse.sql.queries import DASHBOARD, named_query
@@ -91,6 +92,15 @@ class Reader:
         self._engine = engine
         self._answers = Kept(512)
         self._written = Kept(16)
+
+    @property
+    def settings(self) -> Settings:
+        """Those of the lake, for lakehouse.commands."""
+        return self._moments.settings
+
+    def look_again(self) -> None:
+        """See at once what a command has changed."""
+        self._moments.look_again()
 
     def ask(self) -> Ask:
         """Something to ask with, as of now."""

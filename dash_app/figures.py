@@ -8,6 +8,7 @@ import pandas as pd
 from dash_app.theme import AXIS, BLUE, GREY, GRID, LAYOUT, SEQUENTIAL, SERIES
 
 Figure = dict[str, Any]
+_FEW_BARS = 8
 MOST_POINTS = 5000  # a trace with more says no more, and makes the page heavy
 
 
@@ -37,6 +38,9 @@ def bars(
             }
         )
     figure = _figure(traces, legend=len(columns) > 1, barmode="stack" if stacked else "group")
+    if len(frame) <= _FEW_BARS:  # one or two days would be drawn as wide as the card, with hours below them
+        figure["layout"]["bargap"] = 1 - len(frame) / (_FEW_BARS + 2)
+        figure["layout"]["xaxis"]["type"] = "-" if horizontal else "category"
     if horizontal:
         figure["layout"]["yaxis"] |= {"autorange": "reversed", "showgrid": False, "type": "category"}
         figure["layout"]["xaxis"] |= GRID
@@ -89,6 +93,37 @@ def heat(
     figure = _figure([trace])
     figure["layout"]["xaxis"] |= {"type": "category", "showgrid": False}
     figure["layout"]["yaxis"] |= {"type": "category", "showgrid": False, "autorange": "reversed"}
+    return figure
+
+
+def spans(
+    frame: pd.DataFrame, label: str, start: str, seconds: str, group: str, *, marked: Sequence[str] = ()
+) -> Figure:
+    """One bar a row from `start` for so many seconds, in the line of its `label`; one colour a `group`.
+
+    Groups that are `marked` are hatched too.
+    """
+    traces = []
+    for place, (name, rows) in enumerate(frame.groupby(group, sort=False)):
+        hatch = {"pattern": {"shape": "/", "solidity": 0.5}} if name in marked else {}
+        traces.append(
+            {
+                "type": "bar",
+                "orientation": "h",
+                "name": str(name),
+                "y": values(rows[label]),
+                "base": values(rows[start]),
+                "x": [1000 * s for s in values(rows[seconds])],  # a time axis counts milliseconds
+                "customdata": values(rows[seconds]),
+                "marker": {"color": SERIES[place % len(SERIES)], **hatch},
+                "hovertemplate": "%{y}<br>%{base}, %{customdata:.1f} s",
+            }
+        )
+    figure = _figure(traces, legend=len(traces) > 1, barmode="overlay")
+    rows_down = list(dict.fromkeys(values(frame[label])))
+    figure["layout"]["yaxis"] |= {"autorange": "reversed", "showgrid": False, "type": "category"}
+    figure["layout"]["yaxis"] |= {"categoryorder": "array", "categoryarray": rows_down}
+    figure["layout"]["xaxis"] |= {**GRID, "type": "date"}
     return figure
 
 
@@ -152,6 +187,7 @@ def flow(sources: Sequence[int], targets: Sequence[int], amounts: Sequence[float
     trace = {
         "type": "sankey",
         "arrangement": "snap",
+        "domain": {"x": [0.01, 0.99], "y": [0.02, 0.98]},
         "node": {
             "label": list(labels),
             "pad": 18,

@@ -16,6 +16,7 @@ from dash_app.page import Alert, Card, Choice, Day, Page, Section, Stat, View
 from dash_app.spc import ICONS
 from dash_app.words import cell, number
 
+LONG_TEXT = 40  # a column with longer ones gets room, and the table scrolls on a phone
 _LEVELS = {"info": "blue", "warning": "yellow", "critical": "red"}
 
 
@@ -27,7 +28,7 @@ def content(page: Page, view: View, values: Mapping[str, Any], controls: Sequenc
     head.append(html.H1(view.title or page.title, id="page-title", tabIndex="-1"))
     if not view.title:
         head.append(html.P(page.question, className="question"))
-    if controls:
+    if controls and view.shows_filters:
         reset = dcc.Link("Reset filters", href=page.path, className="reset")
         head.append(html.Form([*controls, reset], className="filters", **{"aria-label": "Filters"}))
     return [*head, *blocks(view.blocks, page, values)]
@@ -142,7 +143,7 @@ def _foot(c: Card, page: Page, values: Mapping[str, Any]) -> Component:
 def csv_address(page: Page, name: str, values: Mapping[str, Any]) -> str:
     """Where the rows of a card are to be had as CSV; `values` are the address's own texts."""
     said = {key: text for key, text in values.items() if text}
-    return f"/csv{quote(page.path)}/{quote(name)}" + (f"?{urlencode(said)}" if said else "")
+    return f"/csv{quote(page.path.rstrip('/'))}/{quote(name)}" + (f"?{urlencode(said)}" if said else "")
 
 
 def table(c: Card) -> Component:
@@ -151,14 +152,14 @@ def table(c: Card) -> Component:
     rows: list[dict[str, Any]] = [
         {str(k): v for k, v in r.items()} for r in c.frame.head(c.most_rows).to_dict("records")
     ]
+    long = {n for n in columns if any(isinstance(row[n], str) and len(row[n]) > LONG_TEXT for row in rows)}
+    whole = {n for n in columns if any(isinstance(row[n], date) for row in rows)}  # never broken into two lines
     right = {n for n in columns if pd.api.types.is_numeric_dtype(c.frame[n]) and c.frame[n].dtype != bool}
     head = html.Tr(
         [html.Th(words, scope="col", className="right" if n in right else "") for n, words in columns.items()]
     )
-    body = [
-        html.Tr([html.Td(_cell(c, n, row), className="right" if n in right else _short(row[n])) for n in columns])
-        for row in rows
-    ]
+    look = {n: "right" if n in right else "long" if n in long else "whole" if n in whole else "" for n in columns}
+    body = [html.Tr([html.Td(_cell(c, n, row), className=look[n]) for n in columns]) for row in rows]
     more = len(c.frame) - len(rows)
     return html.Div(
         [
@@ -176,13 +177,11 @@ def table(c: Card) -> Component:
     )
 
 
-def _short(value: Any) -> str:
-    """A day or an instant is not to be broken into two lines."""
-    return "short" if isinstance(value, date) else ""
-
-
 def _cell(c: Card, name: str, row: Mapping[str, Any]) -> Any:
-    shown = cell(row[name])
+    shown: Any = cell(row[name])
+    badge = c.badges[name](row) if name in c.badges else None
+    if badge:
+        shown = html.Span(shown, className=f"badge {badge}")
     address = c.links[name](row) if name in c.links else None
     return dcc.Link(shown, href=address) if address else shown
 

@@ -36,6 +36,11 @@ window.dash_clientside.lake = {
     if (!content || !heading()) return "";
     const title = heading().textContent;
     document.title = title + " · Carelake";
+    // What a command said stays until another address is shown.
+    const address = window.location.pathname + window.location.search;
+    if (window.lakeAddress !== undefined && window.lakeAddress !== address)
+      window.dash_clientside.set_props("said", { children: "" });
+    window.lakeAddress = address;
     if (window.lakePath !== undefined && window.lakePath !== path) {
       window.scrollTo(0, 0);
       heading().focus({ preventScroll: true });
