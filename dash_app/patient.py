@@ -200,8 +200,7 @@ def _active_conditions(conditions: pd.DataFrame) -> Card:
                 "Asserted, and of clinical status active, recurrence or relapse, or of none and without an end.", None,
                 {"name": "condition", "icd10_code": "ICD-10", "clinical_status": "status", "onset_at": "since"},
                 query="patient_conditions", most_rows=40, empty="No active condition is on record. That is not to "
-                    "say that "
-                "there is none.")  # fmt: skip
+                    "say that there is none.")  # fmt: skip
 
 
 def _current_medicines(orders: pd.DataFrame) -> Card:
@@ -273,8 +272,7 @@ def _measure(place: Any, rows: pd.DataFrame) -> Card:
     )
     return Card(f"measure_{int(place)}", title_of(last), said, frame.iloc[::-1],
                 f"Numbers with a time, withdrawn ones left out; {last['code']}. Where the source gives only that a "
-                f"value lies "
-                "beyond a limit (<5), the limit is drawn. " + _UTC, figure,
+                "value lies beyond a limit (<5), the limit is drawn. " + _UTC, figure,
                 {"effective_at": "measured", "shown": "value", "unit": "unit", "reference": "reference "
                     "range"}, query="patient_measures", height=160)  # fmt: skip
 
@@ -317,8 +315,7 @@ def _latest(rows: pd.DataFrame) -> Card:
     said += f"; the {len(rows)} measured last." if tests > len(rows) else "."
     return Card("latest", "Latest values", said, frame,
                 "The newest value of each code that was not withdrawn; H, L, A and N are the laboratory's "
-                "interpretation. A "
-                "dash: not told. " + _UTC, None, query="patient_latest", wide=True,
+                "interpretation. A dash: not told. " + _UTC, None, query="patient_latest", wide=True,
                 empty="No laboratory result or vital sign with a value is on record.")  # fmt: skip
 
 

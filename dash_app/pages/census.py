@@ -18,10 +18,11 @@ WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 MOST_DAYS = 400  # more are shown by month
 _MOST_WARDS = 7
 _STOPPED_DAYS = 31
+_SUMS = ["census", "newest", "arrivals", "transfers_in", "transfers_out", "departures", "deaths"]
 COUNTED = (
     "Inpatient encounters that have taken place count, those that are part of another stay do not, and those without a "
-    "whole date of start or end cannot. Days are told in the facility's time zone; an encounter counts in its first "
-    "location. A ward is what the bed or room is part of, else the location itself."
+    "whole date of start or end cannot. Days are told in the facility's time zone; people count where the source says "
+    "that they were. A ward is what the bed or room is part of, else the location itself."
 )
 
 
@@ -119,10 +120,11 @@ def _told_until(window: Window, last: date | None) -> list[Alert]:
     if window.told is None:
         return []
     if last and (window.told - last).days > _STOPPED_DAYS:
-        return [Alert(f"The census is told up to {window.told}, but nobody is in the data after {last}: the source "
-            f"may have "
-                      f"stopped, or its data are old. Numbers are as of {window.until}.", "warning", "Old "
-                      "data")]  # fmt: skip
+        text = (
+            f"The census is told up to {window.told}, but nobody is in the data after {last}: the source may have "
+            f"stopped, or its data are old. Numbers are as of {window.until}."
+        )
+        return [Alert(text, "warning", "Old data")]
     return [Alert(f"The census is told up to the midnight that ends {window.told}; what is shown ends {window.until}.")]
 
 
@@ -176,8 +178,7 @@ def _by_ward(rows: pd.DataFrame, places: pd.DataFrame, facilities: Mapping[str, 
     joined["facility"] = [facilities.get(key) or place_name(key, None) for key in joined["facility_key"]]
     joined["class"] = [class_name(code) for code in joined["class_code"]]
     keys = ["period", "facility", "ward_key", "ward", "class"]
-    sums = ["census", "newest", "arrivals", "departures", "deaths"]
-    return joined.groupby(keys, sort=False).agg({**dict.fromkeys(sums, "sum"), "beds": "max"}).reset_index()
+    return joined.groupby(keys, sort=False).agg({**dict.fromkeys(_SUMS, "sum"), "beds": "max"}).reset_index()
 
 
 def _over_time(wards: pd.DataFrame, window: Window) -> Card:
@@ -236,14 +237,12 @@ def _coming_and_going(days: pd.DataFrame, window: Window) -> Card:
     arrivals, departures, deaths = (int(days[name].sum()) for name in counts)
     said = (
         f"{many(arrivals, 'arrival')}, {many(departures, 'departure')} and {many(deaths, 'death')} from "
-        f"{window.since} to "
-        f"{window.until}; {number(7 * arrivals / window.days)} arrivals a week on average."
+        f"{window.since} to {window.until}; {number(7 * arrivals / window.days)} arrivals a week on average."
     )
     figure = figures.bars(frame, "period", counts, names={name: name.capitalize() for name in counts}, unit="people")
     return Card("arrivals", f"Arrivals and departures by {grain}", said, frame,
                 "Stays that began, ended by anything but death, and ended with death. Weeks begin on Monday; the "
-                "first and "
-                "last may be cut by the days shown. " + COUNTED, figure,
+                "first and last may be cut by the days shown. " + COUNTED, figure,
                 {"period": grain if grain == "day" else f"{grain} from", **{name: name for name in counts}},
                 query="census_days")  # fmt: skip
 
@@ -286,9 +285,8 @@ def _heat(rows: pd.DataFrame) -> Card:
 
 
 def _occupancy(wards: pd.DataFrame, window: Window, filters: Mapping[str, Any]) -> Card:
-    sums = ["census", "newest", "arrivals", "departures", "deaths"]
     frame = wards.groupby(["facility", "ward", "ward_key"], sort=False).agg(
-        {**dict.fromkeys(sums, "sum"), "beds": "max"}
+        {**dict.fromkeys(_SUMS, "sum"), "beds": "max"}
     ).reset_index().sort_values(["census", "ward"], ascending=[False, True])  # fmt: skip
     frame["average"] = frame["census"] / window.days
     frame["occupancy"] = 100 * frame["average"] / frame["beds"]
@@ -304,13 +302,13 @@ def _occupancy(wards: pd.DataFrame, window: Window, filters: Mapping[str, Any]) 
         )
     columns = {
         "ward": "ward", "facility": "facility", "newest": f"in on {window.until}", "average": "average", "beds": "beds",
-        "occupancy": "occupancy, %", "arrivals": "arrivals", "departures": "departures", "deaths": "deaths",
+        "occupancy": "occupancy, %", "arrivals": "arrivals", "transfers_in": "moved in", "transfers_out": "moved out",
+        "departures": "departures", "deaths": "deaths",
     }  # fmt: skip
     return Card("occupancy", "Occupancy by ward", said, frame,
                 "Average: people at midnight, over the days shown. Beds: locations of type bed that are part of the "
-                "ward "
-                "and not inactive; a dash where none is recorded. Occupancy: average by beds. "
-                "" + COUNTED, None, columns,
+                "ward and not inactive; a dash where none is recorded. Occupancy: average by beds. " + COUNTED, None,
+                columns,
                 {"ward": lambda row: address(filters, ward=row["ward_key"])}, query="census_by_location", wide=True,
                 most_rows=100, empty="Nobody was in on these days.")  # fmt: skip
 

@@ -23,7 +23,7 @@ LEAST_LETTERS = 2
 _MOST_LETTERS = 100
 _SEXES = ("female", "male", "other", "unknown")
 _STEPS = [lead * 10**power for power in range(9) for lead in (1, 2, 5)]
-_COUNTED = "Patient records that no other record replaces, as of the clock of gold.patient_summary."
+_COUNTED = "People, of whose patient records one counts (gold.person), as of the clock of gold.patient_summary."
 
 
 def build(ask: Ask, filters: Mapping[str, Any]) -> View:
@@ -34,9 +34,8 @@ def build(ask: Ask, filters: Mapping[str, Any]) -> View:
 def _population(ask: Ask) -> View:
     rows = ask("population")
     if rows.empty:
-        return View([_search(), Alert("gold.patient_summary has no rows: no people are in the data, or `lake run "
-            "gold` has not "
-                                      "run yet.", title="Nobody")])  # fmt: skip
+        text = "gold.patient_summary has no rows: no people are in the data, or `lake run gold` has not run yet."
+        return View([_search(), Alert(text, title="Nobody")])
     people = int(rows["people"].sum())
     alive = int(rows.loc[~rows["is_deceased"].astype(bool), "people"].sum())
     seen = int(rows["seen"].sum())
@@ -47,9 +46,9 @@ def _population(ask: Ask) -> View:
             Stat("People", people, _COUNTED, note=f"as of {on}"),
             Stat("Alive", alive, "People whose source says neither dead nor when. " + _COUNTED,
                  note=f"{share(alive, people)}; {people - alive:,} deceased"),
-            Stat("Seen in 12 months", seen, "People with an encounter that has taken place and started in the 12 "
-                "months up "
-                 "to that day. " + _COUNTED, note=share(seen, people)),
+            Stat("Seen in 12 months", seen,
+                 "People with an encounter that has taken place and began in the 12 months up to it. " + _COUNTED,
+                 note=share(seen, people)),
             _pyramid(rows),
         ]
     )  # fmt: skip

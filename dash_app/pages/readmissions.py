@@ -33,14 +33,12 @@ FOLLOWED = ("readmitted", "planned", "none")
 LISTS = {"stays": "All stays", "index": "Index admissions", "excluded": "Stays that do not count"}
 TARGETS = (5, 8, 10, 12, 15, 20)
 MEASURE = (
-    "A stay is an inpatient encounter, or several that count as one. It is an index admission unless it is excluded: "
-    "not "
-    "yet discharged, a day not known, died, left against advice, transferred, treatment of cancer, rehabilitation, "
-    "psychiatric, or fewer than 30 days of data after it. It is readmitted if the person's next stay, anywhere in the "
-    "data, begins within 30 days of discharge and is not planned; a planned stay that comes first blocks later ones. "
-    "The shape is that of the measure of CMS, the numbers are not: age is not restricted, the shipped lists of codes "
-    "are "
-    "short, and nothing is adjusted for risk."
+    "A stay is an inpatient encounter, or several that count as one. It is an index admission unless it is "
+    "excluded: not yet discharged, a day not known, died, left against advice, transferred, treatment of cancer, "
+    "rehabilitation, psychiatric, or fewer than 30 days of data after it. It is readmitted if the person's next "
+    "stay, anywhere in the data, begins within 30 days of discharge and is not planned; a planned stay that comes "
+    "first blocks later ones. The shape is that of the measure of CMS, the numbers are not: age is not restricted, "
+    "the shipped lists of codes are short, and nothing is adjusted for risk."
 )
 _MOST_ROWS = 20
 
@@ -147,11 +145,10 @@ def _over_time(counts: pd.DataFrame, filters: Mapping[str, Any], outcomes: Mappi
         Card("over_time", f"Readmission rate by {grain} of "
             f"discharge", _said(frame, control, grain, enough, target), frame,
              f"A p chart: the mean and three binomial standard deviations of each {grain}'s index admissions around "
-             f"it. "
-             f"The {grain} is the finest of month, quarter and year in which at least three readmissions are to be "
-             "expected; the newest 24 are drawn, and limits are those of what is drawn. A special cause is a point "
-             "outside the limits, seven on one side of the mean, seven rising or "
-             "falling, or two of three near a limit.", figure, {c: w for c, w in columns.items() if c in frame},
+             f"it. The {grain} is the finest of month, quarter and year in which at least three readmissions are to "
+             "be expected; the newest 24 are drawn, and limits are those of what is drawn. A special cause is a "
+             "point outside the limits, seven on one side of the mean, seven rising or falling, or two of three "
+             "near a limit.", figure, {c: w for c, w in columns.items() if c in frame},
              query="readmission_counts", wide=True, empty="No stay counts as an index admission, so there is no rate.")
     ]  # fmt: skip
 
@@ -280,8 +277,7 @@ def _diagnoses(counts: pd.DataFrame, filters: Mapping[str, Any]) -> Card:
     top = rows.iloc[0] if len(rows) else None
     said = "" if top is None else (
         f"{top['label']} comes back most often: {top['readmitted']:,} of "
-        f"{many(int(top['index_stays']), 'index admission')} "
-        f"({share(top['readmitted'], top['index_stays'])}). "
+        f"{many(int(top['index_stays']), 'index admission')} ({share(top['readmitted'], top['index_stays'])}). "
         f"{many(len(rows), 'primary diagnosis', 'primary diagnoses')} in all"
         + (f", of which {len(drawn)} are drawn." if len(drawn) < len(rows) else ".")
     )  # fmt: skip
