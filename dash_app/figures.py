@@ -128,7 +128,7 @@ def spans(
 
 
 def intervals(frame: pd.DataFrame, label: str, value: str, low: str, high: str, *, hollow: str = "") -> Figure:
-    """A point with its interval a row, in per cent, the first row on top; hollow where the column `hollow` has a text."""
+    """A point with its interval a row, in per cent, the first row on top; hollow where `hollow` has a text."""
     rows = frame.to_dict("records")
     trace = {
         "type": "scatter",
@@ -216,6 +216,11 @@ def labels(texts: Sequence[str], most: int = 34) -> list[str]:
             short += "\u200b"  # takes no room
         found.append(short)
     return found
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows by column name."""
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def values(column: "pd.Series[Any]") -> list[Any]:

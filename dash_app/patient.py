@@ -35,7 +35,7 @@ def one(ask: Ask, patient: str) -> View:
     if people.empty:
         return View([Alert("This record is not in the lake, or its source has deleted it.", "warning", "Not found")],
                     "Patient", BACK)  # fmt: skip
-    person = people.to_dict("records")[0]
+    person = figures.records(people)[0]
     contacts = ask("patient_encounters", patient=patient)
     conditions = ask("patient_conditions", patient=patient)
     orders = ask("patient_medications", patient=patient)
@@ -53,7 +53,8 @@ def one(ask: Ask, patient: str) -> View:
             _current_medicines(orders),
             _allergies(ask("patient_allergies", patient=patient)),
             _flags(person),
-            Section("Laboratory and vital signs", "The twelve that were measured most often, then the newest value of each."),
+            Section("Laboratory and vital signs", "The twelve that were measured most often, then the newest value "
+                "of each."),
             *_measures(ask("patient_measures", patient=patient)),
             _latest(ask("patient_latest", patient=patient)),
         ],
@@ -87,6 +88,10 @@ def _given(value: Any) -> bool:
     return value is not None and value is not pd.NaT and value == value
 
 
+def _day(at: Any) -> str:
+    return f"{at:%Y-%m-%d}" if _given(at) else "not told"
+
+
 def _head(person: Mapping[str, Any]) -> Component:
     died = "no" if not person["is_deceased"] else (
         f"yes, {person['deceased_at']:%Y-%m-%d}" if _given(person["deceased_at"]) else "yes, not told when"
@@ -96,9 +101,7 @@ def _head(person: Mapping[str, Any]) -> Component:
         sex += f" (birth sex {person['birth_sex']})"
     age = f"{person['age_years']:.0f} years" if _given(person["age_years"]) else "not told"
     if age != "not told":
-        age += (
-            " at death" if person["is_deceased"] else f" on {person['as_of_on']}" if _given(person["as_of_on"]) else ""
-        )
+        age += " at death" if person["is_deceased"] else f" on {person['as_of_on']}"
     identifiers = person["identifiers"] if person["identifiers"] is not None else ()
     numbers = sorted({masked(i["value"]) for i in identifiers if i["value"]})
     facts = {
@@ -107,9 +110,7 @@ def _head(person: Mapping[str, Any]) -> Component:
         "Sex": sex,
         "Deceased": died,
         "Identifiers": ", ".join(numbers) or "not told",
-        "Last contact": f"{person['last_encounter_at']:%Y-%m-%d}"
-        if _given(person["last_encounter_at"])
-        else "not told",
+        "Last contact": _day(person["last_encounter_at"]),
     }
     rows = [html.Div([html.Dt(name), html.Dd(value)]) for name, value in facts.items()]
     return html.Section([html.H2(name_of(person)), html.Dl(rows, className="facts")], className="card person",
@@ -123,9 +124,11 @@ def _notes(ask: Ask, person: Mapping[str, Any]) -> list[Any]:
         found.append(html.P(["Another record replaces this one after a merge: ", html.A("open it", href=address), "."]))
     elif _given(person["records"]) and person["records"] > 1:
         found.append(Alert(f"{many(int(person['records']) - 1, 'other patient record')} in the lake "
-                           f"{'is' if person['records'] == 2 else 'are'} of the same person: this page shows one."))  # fmt: skip
+                           f"{'is' if person['records'] == 2 else 'are'} of the same person: this page shows "
+                           f"one."))  # fmt: skip
     if not _given(person["as_of_on"]):
-        found.append(Alert("gold.patient_summary has no row for this person yet, so use of care and flags are not told.",
+        found.append(Alert("gold.patient_summary has no row for this person yet, so use of care and flags are not "
+            "told.",
                            "warning"))  # fmt: skip
     return found
 
@@ -146,7 +149,8 @@ def _use(person: Mapping[str, Any]) -> list[Stat]:
         Stat("Active medicines", _count(person, "active_medicines"),
              "Different medicines, by code or else by text, with an active order to give them."),
         Stat("Charlson index", _count(person, "charlson_index"),
-             "Charlson comorbidity index (weights of 1987, ICD-10 codes of Quan 2005) over all asserted conditions on record.",
+             "Charlson comorbidity index (weights of 1987, ICD-10 codes of Quan 2005) over all asserted conditions "
+             "on record.",
              note=missing if not _given(index) or unseen else "all conditions have ICD-10 codes"),
     ]  # fmt: skip
 
@@ -163,28 +167,30 @@ def _over_time(contacts: pd.DataFrame, conditions: pd.DataFrame, orders: pd.Data
         f"{many(total, 'contact')}, {many(conditions['name'].nunique(), 'different condition')} and "
         f"orders of {many(orders['name'].nunique(), 'medicine')} over {number(round(drawn.days / 365.25, 1))} years."
     )
-    if drawn.conditions_left_out or drawn.medicines_left_out:
-        left = ((drawn.conditions_left_out, "condition"), (drawn.medicines_left_out, "medicine"))
-        said += (
-            f" Not drawn: {' and '.join(many(n, what) for n, what in left if n)}; active and newest ones come first."
-        )
+    left = ((drawn.conditions_left_out, "condition"), (drawn.medicines_left_out, "medicine"))
+    if absent := " and ".join(many(n, what) for n, what in left if n):
+        said += f" Not drawn: {absent}; active and newest ones come first."
     if total > len(contacts):
         said += f" The newest {len(contacts)} contacts are drawn."
     if undated:
         said += f" {many(undated, 'record has', 'records have')} no day and can't be drawn."
-    rows = pd.concat([
-        contacts.assign(kind="contact", what=contacts["diagnosis"].fillna(contacts["type_text"]), end=contacts["ended_at"])
-        .rename(columns={"started_at": "start"})[["kind", "what", "start", "end"]],
-        conditions.assign(kind="condition").rename(columns={"name": "what", "onset_at": "start", "abated_at": "end"})[
-            ["kind", "what", "start", "end"]],
-        orders.assign(kind="order", end=pd.NaT).rename(columns={"name": "what", "authored_at": "start"})[
-            ["kind", "what", "start", "end"]],
-    ], ignore_index=True).sort_values("start", ascending=False, ignore_index=True)  # fmt: skip
+    rows = _events(contacts, conditions, orders)
     return Card("timeline", "Timeline", said if len(rows) else "", rows,
-                "Contacts are marks, with a bar where they last six hours or more; conditions are bars from onset to abatement, "
-                "those that are there now up to the day that is told; orders of medicines are marks, for their end is not "
-                "told. " + _UTC, drawn.figure, query="patient_encounters", wide=True, height=90 + 24 * drawn.lanes,
-                empty="No contact, condition or order is on record.")  # fmt: skip
+                "Contacts are marks, with a bar where they last six hours or more; conditions are bars from onset to "
+                "abatement, those that are there now up to the day that is told; orders of medicines are marks, for "
+                "their end is not told. " + _UTC, drawn.figure, query="patient_encounters", wide=True,
+                height=90 + 24 * drawn.lanes, empty="No contact, condition or order is on record.")  # fmt: skip
+
+
+def _events(contacts: pd.DataFrame, conditions: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:
+    """What is drawn as rows: kind, what, start and end, newest first; without a start last."""
+    found = [
+        ("contact", r["diagnosis"] or r["type_text"], r["started_at"], r["ended_at"]) for r in figures.records(contacts)
+    ]
+    found += [("condition", r["name"], r["onset_at"], r["abated_at"]) for r in figures.records(conditions)]
+    found += [("order", r["name"], r["authored_at"], None) for r in figures.records(orders)]
+    rows = pd.DataFrame(found, columns=["kind", "what", "start", "end"])
+    return rows.sort_values("start", ascending=False, ignore_index=True) if found else rows
 
 
 def _active_conditions(conditions: pd.DataFrame) -> Card:
@@ -193,8 +199,8 @@ def _active_conditions(conditions: pd.DataFrame) -> Card:
     return Card("conditions", "Active conditions", said, rows,
                 "Asserted, and of clinical status active, recurrence or relapse, or of none and without an end.", None,
                 {"name": "condition", "icd10_code": "ICD-10", "clinical_status": "status", "onset_at": "since"},
-                query="patient_conditions", most_rows=40, empty="No active condition is on record. That is not to say that "
-                "there is none.")  # fmt: skip
+                query="patient_conditions", most_rows=40, empty="No active condition is on record. That is not to "
+                    "say that there is none.")  # fmt: skip
 
 
 def _current_medicines(orders: pd.DataFrame) -> Card:
@@ -213,11 +219,12 @@ def _allergies(rows: pd.DataFrame) -> Card:
         said = "Somebody asked, and no allergy is known."
     else:
         high = int((known["criticality"] == "high").sum())
-        said = f"{many(len(known), 'allergy or intolerance', 'allergies or intolerances')}, {high or 'none'} of high criticality."
+        said = many(len(known), "allergy or intolerance", "allergies or intolerances")
+        said += f", {high or 'none'} of high criticality."
     return Card("allergies", "Allergies", said, rows,
                 "Allergies and intolerances that were not withdrawn, and statements that none is known.", None,
-                {"name": "substance", "clinical_status": "status", "criticality": "criticality", "reactions": "reactions",
-                 "reaction_severity": "worst"}, query="patient_allergies", most_rows=40,
+                {"name": "substance", "clinical_status": "status", "criticality": "criticality",
+                 "reactions": "reactions", "reaction_severity": "worst"}, query="patient_allergies", most_rows=40,
                 empty="Nothing is told: neither an allergy, nor that none is known.")  # fmt: skip
 
 
@@ -239,7 +246,7 @@ def _measures(rows: pd.DataFrame) -> list[Card]:
 
 def _measure(place: Any, rows: pd.DataFrame) -> Card:
     """A small chart of one code and unit; the reference range of the newest value that has one is shaded."""
-    last = rows.iloc[-1]
+    last = figures.records(rows)[-1]
     measured = int(last["measured"])
     unit = last["unit"]
     ranged = rows.dropna(subset=["reference_low", "reference_high"], how="all")
@@ -255,18 +262,19 @@ def _measure(place: Any, rows: pd.DataFrame) -> Card:
     if span:
         figure["layout"]["shapes"] = [{
             "type": "rect", "xref": "paper", "x0": 0, "x1": 1, "yref": "y",
-            "y0": float(low) if _given(low) else float(rows["value"].min()),
-            "y1": float(high) if _given(high) else float(rows["value"].max()),
+            "y0": low if _given(low) else float(rows["value"].min()),
+            "y1": high if _given(high) else float(rows["value"].max()),
             "fillcolor": BLUE, "opacity": 0.12, "line": {"width": 0}, "layer": "below",
         }]  # fmt: skip
     frame = rows[["effective_at", "value_comparator", "value", "unit", "reference_low", "reference_high"]].assign(
-        shown=[_value(row) for row in rows.to_dict("records")],
-        reference=[_span(*ends) or None for ends in zip(rows["reference_low"], rows["reference_high"], strict=True)],
+        shown=[_value(row) for row in figures.records(rows)],
+        reference=[_span(*ends) for ends in zip(rows["reference_low"], rows["reference_high"], strict=True)],
     )
     return Card(f"measure_{int(place)}", title_of(last), said, frame.iloc[::-1],
-                f"Numbers with a time, withdrawn ones left out; {last['code']}. Where the source gives only that a value lies "
-                "beyond a limit (<5), the limit is drawn. " + _UTC, figure,
-                {"effective_at": "measured", "shown": "value", "unit": "unit", "reference": "reference range"}, query="patient_measures", height=160)  # fmt: skip
+                f"Numbers with a time, withdrawn ones left out; {last['code']}. Where the source gives only that a "
+                "value lies beyond a limit (<5), the limit is drawn. " + _UTC, figure,
+                {"effective_at": "measured", "shown": "value", "unit": "unit", "reference": "reference "
+                    "range"}, query="patient_measures", height=160)  # fmt: skip
 
 
 def title_of(row: Mapping[str, Any]) -> str:
@@ -292,7 +300,7 @@ def _span(low: Any, high: Any) -> str:
 
 
 def _latest(rows: pd.DataFrame) -> Card:
-    records = rows.to_dict("records")
+    records = figures.records(rows)
     frame = pd.DataFrame({
         "what": [title_of({**r, "code": ""}) for r in records],
         "value": [_any_value(r) for r in records],
@@ -306,8 +314,8 @@ def _latest(rows: pd.DataFrame) -> Card:
     said = f"{many(tests, 'test or vital sign', 'tests and vital signs')} with a value"
     said += f"; the {len(rows)} measured last." if tests > len(rows) else "."
     return Card("latest", "Latest values", said, frame,
-                "The newest value of each code that was not withdrawn; H, L, A and N are the laboratory's interpretation. A "
-                "dash: not told. " + _UTC, None, query="patient_latest", wide=True,
+                "The newest value of each code that was not withdrawn; H, L, A and N are the laboratory's "
+                "interpretation. A dash: not told. " + _UTC, None, query="patient_latest", wide=True,
                 empty="No laboratory result or vital sign with a value is on record.")  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """What facilities, wards and classes of contact are called for people."""
 
+from collections.abc import Iterable
+
 from dash_app.data import Ask
 
 CLASSES = {
@@ -18,6 +20,11 @@ def facility_names(ask: Ask) -> dict[str, str]:
     """Facilities by key; one whose name is not known by the end of its key."""
     rows = ask("facility_names").itertuples(index=False)
     return {key: place_name(key, name) for key, name in rows}
+
+
+def by_name(options: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Keys with names, in the order of the names."""
+    return sorted(options, key=lambda option: option[1].lower())
 
 
 def place_name(key: str | None, name: str | None) -> str:

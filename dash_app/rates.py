@@ -69,7 +69,7 @@ def newest(months: Sequence[tuple[str, int, int]], most: int = 24) -> tuple[str,
     """The newest periods, at most so many, of the finest grain in which enough events are to be expected; and whether
     any grain has enough.
 
-    Enough are 3: a period without any is then rare (e⁻³, 5 %), so that zeros tell something. If none has them: the year.
+    Enough are 3: a period without any is then rare (e⁻³, 5 %), so that zeros tell something. The year if none has them.
     """
     for grain in ("month", "quarter", "year"):
         periods = by_period(months, grain)[-most:]

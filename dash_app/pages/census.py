@@ -11,17 +11,18 @@ import pandas as pd
 from dash_app import figures
 from dash_app.data import Ask
 from dash_app.page import Alert, Card, Choice, Day, Page, Section, Stat, View
-from dash_app.places import class_name, facility_names, place_name
+from dash_app.places import by_name, class_name, facility_names, place_name
 from dash_app.words import many, number, share
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MOST_DAYS = 400  # more are shown by month
 _MOST_WARDS = 7
 _STOPPED_DAYS = 31
+_SUMS = ["census", "newest", "arrivals", "transfers_in", "transfers_out", "departures", "deaths"]
 COUNTED = (
     "Inpatient encounters that have taken place count, those that are part of another stay do not, and those without a "
-    "whole date of start or end cannot. Days are told in the facility's time zone; an encounter counts in its first "
-    "location. A ward is what the bed or room is part of, else the location itself."
+    "whole date of start or end cannot. Days are told in the facility's time zone; people count where the source says "
+    "that they were. A ward is what the bed or room is part of, else the location itself."
 )
 
 
@@ -119,8 +120,11 @@ def _told_until(window: Window, last: date | None) -> list[Alert]:
     if window.told is None:
         return []
     if last and (window.told - last).days > _STOPPED_DAYS:
-        return [Alert(f"The census is told up to {window.told}, but nobody is in the data after {last}: the source may have "
-                      f"stopped, or its data are old. Numbers are as of {window.until}.", "warning", "Old data")]  # fmt: skip
+        text = (
+            f"The census is told up to {window.told}, but nobody is in the data after {last}: the source may have "
+            f"stopped, or its data are old. Numbers are as of {window.until}."
+        )
+        return [Alert(text, "warning", "Old data")]
     return [Alert(f"The census is told up to the midnight that ends {window.told}; what is shown ends {window.until}.")]
 
 
@@ -141,7 +145,8 @@ def _numbers(days: pd.DataFrame, window: Window, filters: Mapping[str, Any]) -> 
              trend=days["census"].tail(30).tolist()),
         Stat("Average census", average, "The mean of the midnights shown, days with nobody included. " + COUNTED,
              note=f"over {many(window.days, 'day')}, {window.since} to {window.until}"),
-        Stat("Peak", int(peak["census"]), "The most people at one midnight of the days shown, first such day. " + COUNTED,
+        Stat("Peak", int(peak["census"]), "The most people at one midnight of the days shown, first such day. "
+            "" + COUNTED,
              note=f"at the end of {peak['census_on']}" if peak["census"] else "nobody was in",
              href=address(filters, since=peak["census_on"], until=peak["census_on"]) if peak["census"] else ""),
     ]  # fmt: skip
@@ -173,8 +178,7 @@ def _by_ward(rows: pd.DataFrame, places: pd.DataFrame, facilities: Mapping[str, 
     joined["facility"] = [facilities.get(key) or place_name(key, None) for key in joined["facility_key"]]
     joined["class"] = [class_name(code) for code in joined["class_code"]]
     keys = ["period", "facility", "ward_key", "ward", "class"]
-    sums = ["census", "newest", "arrivals", "departures", "deaths"]
-    return joined.groupby(keys, sort=False).agg({**dict.fromkeys(sums, "sum"), "beds": "max"}).reset_index()
+    return joined.groupby(keys, sort=False).agg({**dict.fromkeys(_SUMS, "sum"), "beds": "max"}).reset_index()
 
 
 def _over_time(wards: pd.DataFrame, window: Window) -> Card:
@@ -183,7 +187,8 @@ def _over_time(wards: pd.DataFrame, window: Window) -> Card:
         group=[f"{w}, {c}" if several else w for w, c in zip(wards["ward"], wards["class"], strict=True)]
     )
     largest = rows.groupby("group")["census"].sum().sort_values(ascending=False, kind="stable")
-    kept = [name for name in largest.index[:_MOST_WARDS] if largest[name]]
+    kept_all = [str(name) for name in largest.index if largest[name]]
+    kept = kept_all[:_MOST_WARDS]
     rows["group"] = rows["group"].where(rows["group"].isin(kept), "Other wards")
     table = rows.pivot_table(index="period", columns="group", values="census", aggfunc="sum", fill_value=0)
     table = table.reindex(_periods(window), fill_value=0)
@@ -198,10 +203,11 @@ def _over_time(wards: pd.DataFrame, window: Window) -> Card:
     figure["layout"]["bargap"] = 0
     figure["layout"]["showlegend"] = True
     total = int(largest.sum())
-    said = "Nobody was in at any midnight of these days." if not total else (
-        f"{many(len(largest[largest > 0]), 'ward' if not several else 'ward and class', '' if not several else 'wards and classes')}"
-        f" with people; {kept[0]} had {share(largest[kept[0]], total)} of all {many(total, 'midnight')} that people spent in."
-    )  # fmt: skip
+    said = "Nobody was in at any midnight of these days."
+    if total:
+        groups = many(len(kept_all), "ward and class", "wards and classes") if several else many(len(kept_all), "ward")
+        said = f"{groups} with people; {kept[0]} had {share(largest[kept[0]], total)} of all "
+        said += f"{many(total, 'midnight')} that people spent in."
     what = "People in at midnight" if window.grain == "day" else "People in at midnight, average of the month"
     frame = rows.groupby(["period", "ward", "class"], sort=False)[["census", "arrivals", "departures", "deaths"]].sum()
     return Card("over_time", f"{what}, by ward and class", said, frame.reset_index(),
@@ -230,13 +236,13 @@ def _coming_and_going(days: pd.DataFrame, window: Window) -> Card:
     frame = days.assign(period=[p.start_time.date() for p in period]).groupby("period")[counts].sum().reset_index()
     arrivals, departures, deaths = (int(days[name].sum()) for name in counts)
     said = (
-        f"{many(arrivals, 'arrival')}, {many(departures, 'departure')} and {many(deaths, 'death')} from {window.since} to "
-        f"{window.until}; {number(7 * arrivals / window.days)} arrivals a week on average."
+        f"{many(arrivals, 'arrival')}, {many(departures, 'departure')} and {many(deaths, 'death')} from "
+        f"{window.since} to {window.until}; {number(7 * arrivals / window.days)} arrivals a week on average."
     )
     figure = figures.bars(frame, "period", counts, names={name: name.capitalize() for name in counts}, unit="people")
     return Card("arrivals", f"Arrivals and departures by {grain}", said, frame,
-                "Stays that began, ended by anything but death, and ended with death. Weeks begin on Monday; the first and "
-                "last may be cut by the days shown. " + COUNTED, figure,
+                "Stays that began, ended by anything but death, and ended with death. Weeks begin on Monday; the "
+                "first and last may be cut by the days shown. " + COUNTED, figure,
                 {"period": grain if grain == "day" else f"{grain} from", **{name: name for name in counts}},
                 query="census_days")  # fmt: skip
 
@@ -254,10 +260,10 @@ def _heat(rows: pd.DataFrame) -> Card:
         top = frame.loc[frame["arrivals"].idxmax()]
         evening = int(frame[(frame["hour"] >= 18) | (frame["hour"] < 6)]["arrivals"].sum())
         alone = int((frame["arrivals"] == top["arrivals"]).sum()) == 1
-        said = f"Of {many(total, 'arrival')} with a time of day, {share(evening, total)} came between 18:00 and 6:00; " + (
-            f"the fullest hour is {top['day']} from {top['time']}:00 ({int(top['arrivals']):,})."
-            if alone else f"no hour of the week stands out (the most is {int(top['arrivals']):,})."
-        )  # fmt: skip
+        said = f"Of {many(total, 'arrival')} with a time of day, {share(evening, total)} came between 18:00 and 6:00; "
+        most = int(top["arrivals"])
+        said += f"the fullest hour is {top['day']} from {top['time']}:00" if alone else "no hour of the week stands out"
+        said += f" ({most:,})." if alone else f" (the most is {most:,})."
     if total and untimed:
         said += f" {untimed:,} more have no time of day."
     zones = ", ".join(sorted(set(rows["time_zone"])))
@@ -279,9 +285,8 @@ def _heat(rows: pd.DataFrame) -> Card:
 
 
 def _occupancy(wards: pd.DataFrame, window: Window, filters: Mapping[str, Any]) -> Card:
-    sums = ["census", "newest", "arrivals", "departures", "deaths"]
     frame = wards.groupby(["facility", "ward", "ward_key"], sort=False).agg(
-        {**dict.fromkeys(sums, "sum"), "beds": "max"}
+        {**dict.fromkeys(_SUMS, "sum"), "beds": "max"}
     ).reset_index().sort_values(["census", "ward"], ascending=[False, True])  # fmt: skip
     frame["average"] = frame["census"] / window.days
     frame["occupancy"] = 100 * frame["average"] / frame["beds"]
@@ -292,14 +297,18 @@ def _occupancy(wards: pd.DataFrame, window: Window, filters: Mapping[str, Any]) 
     )
     if bedded:
         top = frame.loc[frame["occupancy"].idxmax()]
-        said += f" {top['ward']} is fullest: {number(top['average'])} of {many(int(top['beds']), 'bed')} on average."
+        said += (
+            f" {top['ward']} is fullest: {number(float(top['average']))} of {many(int(top['beds']), 'bed')} on average."
+        )
     columns = {
         "ward": "ward", "facility": "facility", "newest": f"in on {window.until}", "average": "average", "beds": "beds",
-        "occupancy": "occupancy, %", "arrivals": "arrivals", "departures": "departures", "deaths": "deaths",
+        "occupancy": "occupancy, %", "arrivals": "arrivals", "transfers_in": "moved in", "transfers_out": "moved out",
+        "departures": "departures", "deaths": "deaths",
     }  # fmt: skip
     return Card("occupancy", "Occupancy by ward", said, frame,
-                "Average: people at midnight, over the days shown. Beds: locations of type bed that are part of the ward "
-                "and not inactive; a dash where none is recorded. Occupancy: average by beds. " + COUNTED, None, columns,
+                "Average: people at midnight, over the days shown. Beds: locations of type bed that are part of the "
+                "ward and not inactive; a dash where none is recorded. Occupancy: average by beds. " + COUNTED, None,
+                columns,
                 {"ward": lambda row: address(filters, ward=row["ward_key"])}, query="census_by_location", wide=True,
                 most_rows=100, empty="Nobody was in on these days.")  # fmt: skip
 
@@ -307,15 +316,13 @@ def _occupancy(wards: pd.DataFrame, window: Window, filters: Mapping[str, Any]) 
 def _facilities(ask: Ask) -> Sequence[tuple[str, str]]:
     names = facility_names(ask)
     keys = sorted(set(ask("census_places")["facility_key"]))
-    return sorted(
-        ((key, names.get(key) or place_name(key, None)) for key in keys), key=lambda option: option[1].lower()
-    )
+    return by_name((key, names.get(key) or place_name(key, None)) for key in keys)
 
 
 def _wards(ask: Ask) -> Sequence[tuple[str, str]]:
     rows = ask("census_places").drop_duplicates("ward_key")
     found = [(key, place_name(key, name)) for key, name in zip(rows["ward_key"], rows["ward"], strict=True)]
-    return sorted(found, key=lambda option: option[1].lower())
+    return by_name(found)
 
 
 def _classes(ask: Ask) -> Sequence[tuple[str, str]]:

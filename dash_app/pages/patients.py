@@ -23,7 +23,7 @@ LEAST_LETTERS = 2
 _MOST_LETTERS = 100
 _SEXES = ("female", "male", "other", "unknown")
 _STEPS = [lead * 10**power for power in range(9) for lead in (1, 2, 5)]
-_COUNTED = "Patient records that no other record replaces, as of the clock of gold.patient_summary."
+_COUNTED = "People, of whose patient records one counts (gold.person), as of the clock of gold.patient_summary."
 
 
 def build(ask: Ask, filters: Mapping[str, Any]) -> View:
@@ -34,8 +34,8 @@ def build(ask: Ask, filters: Mapping[str, Any]) -> View:
 def _population(ask: Ask) -> View:
     rows = ask("population")
     if rows.empty:
-        return View([_search(), Alert("gold.patient_summary has no rows: no people are in the data, or `lake run gold` has not "
-                                      "run yet.", title="Nobody")])  # fmt: skip
+        text = "gold.patient_summary has no rows: no people are in the data, or `lake run gold` has not run yet."
+        return View([_search(), Alert(text, title="Nobody")])
     people = int(rows["people"].sum())
     alive = int(rows.loc[~rows["is_deceased"].astype(bool), "people"].sum())
     seen = int(rows["seen"].sum())
@@ -46,8 +46,9 @@ def _population(ask: Ask) -> View:
             Stat("People", people, _COUNTED, note=f"as of {on}"),
             Stat("Alive", alive, "People whose source says neither dead nor when. " + _COUNTED,
                  note=f"{share(alive, people)}; {people - alive:,} deceased"),
-            Stat("Seen in 12 months", seen, "People with an encounter that has taken place and started in the 12 months up "
-                 "to that day. " + _COUNTED, note=share(seen, people)),
+            Stat("Seen in 12 months", seen,
+                 "People with an encounter that has taken place and began in the 12 months up to it. " + _COUNTED,
+                 note=share(seen, people)),
             _pyramid(rows),
         ]
     )  # fmt: skip
@@ -96,8 +97,8 @@ def _pyramid(rows: pd.DataFrame) -> Card:
     said = ""
     if total:
         top = table.loc[table["all"].idxmax()]
-        said = f"{share(women, total)} of {many(total, 'living person', 'living people')} are female; the largest group is "
-        said += f"{top['age']} years old ({int(top['all']):,})."
+        said = f"{share(women, total)} of {many(total, 'living person', 'living people')} are female; "
+        said += f"the largest group is {top['age']} years old ({int(top['all']):,})."
     if others:
         said += f" {others:,} of other or unknown sex are in the table alone."
     if without:
@@ -111,8 +112,9 @@ def _pyramid(rows: pd.DataFrame) -> Card:
 def _mirrored(table: pd.DataFrame) -> figures.Figure:
     """Bars to both sides of a middle line; the axis shows amounts, not signs."""
     most = int(table[["female", "male"]].to_numpy().max()) if len(table) else 0
-    figure = figures.bars(table.iloc[::-1].assign(male=-table["male"]), "age", ["male", "female"], horizontal=True, stacked=True,
-                          names={"male": "Male", "female": "Female"})  # fmt: skip
+    sided = table.iloc[::-1].assign(male=-table["male"])
+    names = {"male": "Male", "female": "Female"}
+    figure = figures.bars(sided, "age", ["male", "female"], horizontal=True, stacked=True, names=names)
     for trace, column in zip(figure["data"], ("male", "female"), strict=True):
         trace["customdata"] = table[column].iloc[::-1].tolist()
         trace["hovertemplate"] = f"%{{y}} years, {column}: %{{customdata:,}}<extra></extra>"
@@ -143,9 +145,10 @@ def found(ask: Ask, text: str) -> Component:
     look_for = parameters(text)
     if look_for is None:
         return html.P(f"Write at least {LEAST_LETTERS} letters.", className="note")
-    rows = ask("patient_search", **look_for).to_dict("records")
+    rows = figures.records(ask("patient_search", **look_for))
     if not rows:
-        return html.P("Nobody fits. Names need each of the words, identifiers their beginning, a birth date its whole day.",
+        return html.P("Nobody fits. Names need each of the words, identifiers their beginning, a birth date its "
+            "whole day.",
                       className="note")  # fmt: skip
     more = len(rows) > MOST_FOUND
     rows = rows[:MOST_FOUND]
@@ -157,11 +160,9 @@ def found(ask: Ask, text: str) -> Component:
         "note": [", ".join(_remarks(row)) for row in rows],
         "address": [f"/patients?patient={ask.seal('patient', row['patient_id'])}" for row in rows],
     })  # fmt: skip
-    said = (
-        f"The first {MOST_FOUND}; write more to find fewer."
-        if more
-        else f"{many(len(rows), 'record fits', 'records fit')}."
-    )
+    said = f"{many(len(rows), 'record fits', 'records fit')}."
+    if more:
+        said = f"The first {MOST_FOUND}; write more to find fewer."
     columns = {"name": "name", "born": "born", "gender": "sex", "contact": "last contact", "note": "note"}
     card = Card("found", "People found", said, frame, "", None, columns, {"name": lambda row: row["address"]})
     return html.Div([html.P(said, className="summary"), render.table(card)])

@@ -9,7 +9,7 @@ import pandas as pd
 from dash_app import figures, spc
 from dash_app.data import Ask
 from dash_app.page import Alert, Card, Choice, Day, Page, Section, Stat, View, Word
-from dash_app.places import class_name, facility_names, place_name
+from dash_app.places import by_name, class_name, facility_names, place_name
 from dash_app.rates import FEW_CASES, highest_first, newest, with_rates
 from dash_app.theme import BLUE, GREY, ORANGE, TEAL
 from dash_app.words import many, share
@@ -33,12 +33,12 @@ FOLLOWED = ("readmitted", "planned", "none")
 LISTS = {"stays": "All stays", "index": "Index admissions", "excluded": "Stays that do not count"}
 TARGETS = (5, 8, 10, 12, 15, 20)
 MEASURE = (
-    "A stay is an inpatient encounter, or several that count as one. It is an index admission unless it is excluded: not "
-    "yet discharged, a day not known, died, left against advice, transferred, treatment of cancer, rehabilitation, "
-    "psychiatric, or fewer than 30 days of data after it. It is readmitted if the person's next stay, anywhere in the "
-    "data, begins within 30 days of discharge and is not planned; a planned stay that comes first blocks later ones. "
-    "The shape is that of the measure of CMS, the numbers are not: age is not restricted, the shipped lists of codes are "
-    "short, and nothing is adjusted for risk."
+    "A stay is an inpatient encounter, or several that count as one. It is an index admission unless it is "
+    "excluded: not yet discharged, a day not known, died, left against advice, transferred, treatment of cancer, "
+    "rehabilitation, psychiatric, or fewer than 30 days of data after it. It is readmitted if the person's next "
+    "stay, anywhere in the data, begins within 30 days of discharge and is not planned; a planned stay that comes "
+    "first blocks later ones. The shape is that of the measure of CMS, the numbers are not: age is not restricted, "
+    "the shipped lists of codes are short, and nothing is adjusted for risk."
 )
 _MOST_ROWS = 20
 
@@ -110,7 +110,8 @@ def _numbers(counts: pd.DataFrame, outcomes: Mapping[str, int], filters: Mapping
         Stat("Readmitted within 30 days", 100 * readmitted / index if index else None, MEASURE, "%",
              f"{readmitted:,} of {many(index, 'index admission')}" if index else "no index admissions",
              address(filters, show="readmitted", diagnosis=""), [100 * e / n for _, e, n in periods if n], icons),
-        Stat("Index admissions", index, "Stays that count: " + MEASURE, note=f"of {many(sum(outcomes.values()), 'stay')}",
+        Stat("Index admissions", index, "Stays that count: " + MEASURE, note=f"of "
+            f"{many(sum(outcomes.values()), 'stay')}",
              href=address(filters, show="index", diagnosis=""), trend=[n for _, _, n in periods]),
         Stat("Followed by a planned stay", outcomes.get("planned", 0),
              "Index admissions whose person's next stay within 30 days was planned. They are no readmissions.",
@@ -129,21 +130,25 @@ def _over_time(counts: pd.DataFrame, filters: Mapping[str, Any], outcomes: Mappi
     target = float(filters["target"]) if filters["target"] else None
     frame["rate"] = 100 * frame["readmitted"] / frame["index_stays"].where(frame["index_stays"] > 0)
     if control:
-        frame = frame.assign(mean=control.mean, lower=control.lower, upper=control.upper, cause=control.causes)
+        frame["mean"], frame["cause"] = control.mean, list(control.causes)
+        frame["lower"], frame["upper"] = pd.Series(control.lower), pd.Series(control.upper)
         figure = spc.chart(frame[grain].tolist(), control, unit="%", target=target)
     else:
         figure = figures.lines(frame, grain, "rate", unit="%", markers=True)
         figure["layout"]["xaxis"]["type"] = "category"
     columns = {
-        grain: grain, "readmitted": "readmitted", "index_stays": "index admissions", "rate": "rate, %", "mean": "mean, %",
+        grain: grain, "readmitted": "readmitted", "index_stays": "index admissions", "rate": "rate, "
+            "%", "mean": "mean, %",
         "lower": "lower limit, %", "upper": "upper limit, %", "cause": "special cause",
     }  # fmt: skip
     return [
-        Card("over_time", f"Readmission rate by {grain} of discharge", _said(frame, control, grain, enough, target), frame,
-             f"A p chart: the mean and three binomial standard deviations of each {grain}'s index admissions around it. "
-             f"The {grain} is the finest of month, quarter and year in which at least three readmissions are to be "
-             "expected; the newest 24 are drawn, and limits are those of what is drawn. A special cause is a point outside the limits, seven on one side of the mean, seven rising or "
-             "falling, or two of three near a limit.", figure, {c: w for c, w in columns.items() if c in frame},
+        Card("over_time", f"Readmission rate by {grain} of "
+            f"discharge", _said(frame, control, grain, enough, target), frame,
+             f"A p chart: the mean and three binomial standard deviations of each {grain}'s index admissions around "
+             f"it. The {grain} is the finest of month, quarter and year in which at least three readmissions are to "
+             "be expected; the newest 24 are drawn, and limits are those of what is drawn. A special cause is a "
+             "point outside the limits, seven on one side of the mean, seven rising or falling, or two of three "
+             "near a limit.", figure, {c: w for c, w in columns.items() if c in frame},
              query="readmission_counts", wide=True, empty="No stay counts as an index admission, so there is no rate.")
     ]  # fmt: skip
 
@@ -156,10 +161,8 @@ def _said(frame: pd.DataFrame, control: spc.Control | None, grain: str, enough: 
     if control is None:
         if not known["readmitted"].sum():
             return f"Nobody was readmitted in {many(len(known), grain)}, so there are no limits to draw."
-        return (
-            f"{many(len(known), grain)} with index admissions: under ten there are no limits to judge a change by."
-            + few
-        )
+        periods = many(len(known), grain)
+        return f"{periods} with index admissions: under ten there are no limits to judge a change by." + few
     newest = known.iloc[-1]
     special = sum(1 for cause in control.causes if cause)
     here = newest["cause"] or "within common-cause variation"
@@ -268,19 +271,19 @@ def _by_facility(counts: pd.DataFrame, filters: Mapping[str, Any], names: Mappin
 def _diagnoses(counts: pd.DataFrame, filters: Mapping[str, Any]) -> Card:
     rows = with_rates(_of(counts, "diagnosis"), "readmitted", "index_stays")
     rows = rows[rows["readmitted"] > 0].sort_values(["readmitted", "name"], ascending=[False, True])
-    rows = rows.assign(
-        label=[d if isinstance(d, str) else n for d, n in zip(rows["display"], rows["name"], strict=True)]
-    )
+    named = zip(rows["display"], rows["name"], strict=True)
+    rows = rows.assign(label=[display if isinstance(display, str) else code for display, code in named])
     drawn = rows.head(12).assign(label=lambda r: figures.labels(r["label"].tolist(), 30))
     top = rows.iloc[0] if len(rows) else None
     said = "" if top is None else (
-        f"{top['label']} comes back most often: {top['readmitted']:,} of {many(int(top['index_stays']), 'index admission')} "
-        f"({share(top['readmitted'], top['index_stays'])}). "
+        f"{top['label']} comes back most often: {top['readmitted']:,} of "
+        f"{many(int(top['index_stays']), 'index admission')} ({share(top['readmitted'], top['index_stays'])}). "
         f"{many(len(rows), 'primary diagnosis', 'primary diagnoses')} in all"
         + (f", of which {len(drawn)} are drawn." if len(drawn) < len(rows) else ".")
     )  # fmt: skip
     return Card("diagnoses", "Primary diagnoses of those who come back", said, rows,
-                "Primary diagnosis of the index admission's last encounter, with how many were readmitted within 30 days.",
+                "Primary diagnosis of the index admission's last encounter, with how many were readmitted within 30 "
+                "days.",
                 figures.bars(drawn, "label", "readmitted", horizontal=True, unit="readmitted"),
                 {"label": "diagnosis", "name": "code", **_RATE},
                 {"label": lambda row: address(filters, show="readmitted", diagnosis=row["name"])},
@@ -288,16 +291,18 @@ def _diagnoses(counts: pd.DataFrame, filters: Mapping[str, Any]) -> Card:
 
 
 def _exclusions(outcomes: Mapping[str, int], filters: Mapping[str, Any]) -> Card:
-    rows = [(name, OUTCOMES.get(name, name), n) for name, n in outcomes.items() if name not in FOLLOWED]
-    frame = pd.DataFrame(sorted(rows, key=lambda row: -row[2]), columns=["reason", "words", "stays"])
+    reasons = sorted((name for name in outcomes if name not in FOLLOWED), key=lambda name: -outcomes[name])
+    rows = [(name, OUTCOMES.get(name, name), outcomes[name]) for name in reasons]
+    frame = pd.DataFrame(rows, columns=["reason", "words", "stays"])
     said = "" if frame.empty else (
         f"{many(int(frame['stays'].sum()), 'stay')} of {sum(outcomes.values()):,} "
         f"({share(frame['stays'].sum(), sum(outcomes.values()))}) for {many(len(frame), 'reason')}."
     )  # fmt: skip
-    return Card("exclusions", "Why stays do not count", said, frame, "The first reason that holds, in the order of CMS's "
-                "exclusions. Leaving against advice is not known where the source gives no disposition.",
-                None, {"words": "reason", "stays": "stays"}, {"words": lambda row: address(filters, show=row["reason"])},
-                query="readmission_counts", empty="No stay is excluded.")  # fmt: skip
+    return Card("exclusions", "Why stays do not count", said, frame,
+                "The first reason that holds, in the order of gold.readmission. Leaving against advice is not known "
+                "where the source gives no disposition.", None, {"words": "reason", "stays": "stays"},
+                {"words": lambda row: address(filters, show=row["reason"])}, query="readmission_counts",
+                empty="No stay is excluded.")  # fmt: skip
 
 
 def _stays(ask: Ask, filters: Mapping[str, Any], chosen: Mapping[str, Any], names: Mapping[str, str]) -> Card:
@@ -335,9 +340,7 @@ def _stays(ask: Ask, filters: Mapping[str, Any], chosen: Mapping[str, Any], name
 def _facilities(ask: Ask) -> Sequence[tuple[str, str]]:
     names = facility_names(ask)
     keys = ask("readmission_facilities")["facility_key"]
-    return sorted(
-        ((key, names.get(key) or place_name(key, None)) for key in keys), key=lambda option: option[1].lower()
-    )
+    return by_name((key, names.get(key) or place_name(key, None)) for key in keys)
 
 
 _SHOWN = [(key, words) for key, words in (LISTS | {k: v.capitalize() for k, v in OUTCOMES.items()}).items()]

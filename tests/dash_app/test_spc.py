@@ -136,8 +136,8 @@ def test_variation_icon_is_of_the_newest_point(values: list[float | None], cause
 
 @pytest.mark.parametrize(
     ("target", "better", "icon"),
-    [(16, "low", "passes"), (4, "low", "fails"), (4, "high", "passes"), (16, "high", "fails"), (10, "low", "hit_or_miss"),
-     (15, "low", "hit_or_miss")],
+    [(16, "low", "passes"), (4, "low", "fails"), (4, "high", "passes"), (16, "high", "fails"),
+     (10, "low", "hit_or_miss"), (15, "low", "hit_or_miss")],
 )  # fmt: skip
 def test_assurance_icon_tells_on_which_side_of_the_target_the_limits_lie(target: float, better: str, icon: str) -> None:
     assert spc.assurance(_control([10, 10], ["", ""]), target, better) == icon

@@ -7,6 +7,8 @@ SELECT
     sum(census) AS census,
     sum(CASE WHEN census_on = :until THEN census ELSE 0 END) AS newest,
     sum(arrivals) AS arrivals,
+    sum(transfers_in) AS transfers_in,
+    sum(transfers_out) AS transfers_out,
     sum(departures) AS departures,
     sum(deaths) AS deaths
 FROM lake.gold.daily_census

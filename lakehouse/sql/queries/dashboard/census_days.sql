@@ -4,6 +4,8 @@ SELECT
     census_on,
     sum(census) AS census,
     sum(arrivals) AS arrivals,
+    sum(transfers_in) AS transfers_in,
+    sum(transfers_out) AS transfers_out,
     sum(departures) AS departures,
     sum(deaths) AS deaths
 FROM lake.gold.daily_census

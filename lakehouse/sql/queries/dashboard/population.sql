@@ -1,5 +1,5 @@
 -- How many people are there by gender, ten years of age and whether they are alive, and how many were seen in the last
--- 12 months? Records that another replaces are left out.
+-- 12 months? Of the records of one person one counts.
 SELECT
     gender,
     (age_years / 10) * 10 AS age_from,
@@ -9,6 +9,6 @@ SELECT
     count_if(birth_on IS NULL) AS without_birth,
     max(as_of_on) AS as_of_on
 FROM lake.gold.patient_summary
-WHERE replaced_by_patient_id IS NULL
+WHERE patient_id = person_id
 GROUP BY 1, 2, 3
 ORDER BY 1, 2, 3

@@ -3,8 +3,8 @@
 WITH ordered AS (
     SELECT
         r.*,
-        lead(r.is_planned) OVER (PARTITION BY r.patient_id ORDER BY r.started_at, r.encounter_id) AS next_is_planned,
-        lead(r.started_on) OVER (PARTITION BY r.patient_id ORDER BY r.started_at, r.encounter_id) AS next_started_on
+        lead(r.is_planned) OVER (PARTITION BY r.person_id ORDER BY r.started_at, r.encounter_id) AS next_is_planned,
+        lead(r.started_on) OVER (PARTITION BY r.person_id ORDER BY r.started_at, r.encounter_id) AS next_started_on
     FROM lake.gold.readmission AS r
 ),
 stays AS (
