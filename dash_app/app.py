@@ -10,17 +10,21 @@ from urllib.parse import parse_qsl
 import orjson
 from dash import MATCH, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 from dash.dependencies import ALL
+from dash.exceptions import PreventUpdate
 from flask import Response, abort, request
 from plotly.io.json import to_json_plotly
+from werkzeug.exceptions import HTTPException
 
 from dash_app import pages as pages_package
 from dash_app import render, security, shell
 from dash_app.data import Ask, Kept, Reader
 from dash_app.page import Page, View
+from lakehouse import commands
 from lakehouse.accounts import Accounts
 from lakehouse.errors import InputError, LakeError
 from lakehouse.seal import open_seal
 from lakehouse.settings import Settings
+from lakehouse.sql.engine import open_engine
 from lakehouse.sql.moment import Moments
 
 log = logging.getLogger(__name__)
@@ -60,7 +64,8 @@ def create_app(
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
     )
     seal = open_seal(settings)
-    reader = Reader(Moments(settings, every_seconds), seal)
+    commands.make_ready(settings)
+    reader = Reader(Moments(settings, every_seconds), seal, open_engine(settings))
     pages = find_pages()
     app.layout = lambda: shell.layout(list(pages.values()), security.user())
     drawn = Drawn(pages, reader)
@@ -136,8 +141,9 @@ def _register(app: Dash, drawn: Drawn) -> None:
         Output("as-of-data", "data"),
         Input("url", "pathname"),
         Input("url", "search"),
+        Input("changed", "data"),
     )
-    def show(path: str | None, search: str | None) -> Any:
+    def show(path: str | None, search: str | None, changed: Any) -> Any:
         page = drawn.find(path)
         if page is None:
             return render.failure("There is no such page", "The address leads nowhere; perhaps it was cut off."), None
@@ -146,10 +152,7 @@ def _register(app: Dash, drawn: Drawn) -> None:
         except LakeError as error:
             return render.failure(page.title, _sentence(error), page), None
         except Exception as error:
-            # The message may quote data, so only where it happened is written down.
-            log.error("page %s: %s at %s", page.path, type(error).__name__, _place(error))
-            text = f"{type(error).__name__}: this was not foreseen. The log of the dashboard says where it happened."
-            return render.failure(page.title, text, page), None
+            return render.failure(page.title, _unforeseen(error), page), None
 
     @app.callback(
         Output({"kind": "table-of", "card": MATCH}, "children"),
@@ -186,6 +189,15 @@ def _register(app: Dash, drawn: Drawn) -> None:
         headers = {"Content-Disposition": f'attachment; filename="{card}.csv"'}
         return Response(text, 200, headers, mimetype="text/csv; charset=utf-8")
 
+    @app.server.errorhandler(Exception)
+    def wrong(error: Exception) -> Any:
+        """Callbacks of pages and routes: nobody gets a trace, and Flask writes none into the log."""
+        if isinstance(error, HTTPException):
+            return error
+        if isinstance(error, PreventUpdate):
+            return "", 204
+        return Response(_unforeseen(error), 500, mimetype="text/plain")
+
     @app.server.route("/health")
     def health() -> Response:
         return Response("ok\n", 200, mimetype="text/plain")
@@ -211,6 +223,12 @@ def _parsed(search: str | None) -> dict[str, str]:
 def _sentence(error: LakeError) -> str:
     text = str(error)
     return text[:1].upper() + text[1:]
+
+
+def _unforeseen(error: Exception) -> str:
+    """A sentence for who asked. The message may quote data, so only where it happened is written down."""
+    log.error("%s at %s", type(error).__name__, _place(error))
+    return f"{type(error).__name__}: this was not foreseen. The log of the dashboard says where it happened."
 
 
 def _place(error: BaseException) -> str:

@@ -10,8 +10,11 @@ from typing import Any
 import pandas as pd
 
 from lakehouse.seal import Seal
+from lakehouse.settings import Settings
+from lakehouse.sql.engine import SqlEngine
 from lakehouse.sql.moment import Moment, Moments, TableState
 from lakehouse.sql.queries import DASHBOARD, named_query
+from lakehouse.sql.readonly import prepare
 
 
 class Kept:
@@ -82,15 +85,37 @@ class Ask:
 class Reader:
     """The door to the lake that all pages share."""
 
-    def __init__(self, moments: Moments, seal: Seal) -> None:
+    def __init__(self, moments: Moments, seal: Seal, engine: SqlEngine) -> None:
         """Opens nothing yet."""
         self._moments = moments
         self._seal = seal
+        self._engine = engine
         self._answers = Kept(512)
+        self._written = Kept(16)
+
+    @property
+    def settings(self) -> Settings:
+        """Those of the lake, for lakehouse.commands."""
+        return self._moments.settings
+
+    def look_again(self) -> None:
+        """See at once what a command has changed."""
+        self._moments.look_again()
 
     def ask(self) -> Ask:
         """Something to ask with, as of now."""
         return Ask(self._moments.now(), self._answers, self._seal)
+
+    def written(self, sql: str, limit: int) -> pd.DataFrame:
+        """At most `limit` rows of what a person wrote, read-only; parameters that it names are null.
+
+        Raises InputError for what is no query or can't be computed. The last few answers are kept, so that a chart or a
+        download of the same rows does not compute them again.
+        """
+        unbound = dict.fromkeys(prepare(sql).parameters)
+        key = (self._moments.now().version, sql, limit)
+        frame: pd.DataFrame = self._written.get(key, lambda: self._engine.query(sql, unbound, limit).to_pandas())
+        return frame
 
 
 def text_of(name: str) -> str:

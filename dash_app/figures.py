@@ -8,6 +8,7 @@ import pandas as pd
 from dash_app.theme import AXIS, GRID, LAYOUT, SEQUENTIAL, SERIES
 
 Figure = dict[str, Any]
+_FEW_BARS = 8
 MOST_POINTS = 5000  # a trace with more says no more, and makes the page heavy
 
 
@@ -37,6 +38,9 @@ def bars(
             }
         )
     figure = _figure(traces, legend=len(columns) > 1, barmode="stack" if stacked else "group")
+    if len(frame) <= _FEW_BARS:  # one or two days would be drawn as wide as the card, with hours below them
+        figure["layout"]["bargap"] = 1 - len(frame) / (_FEW_BARS + 2)
+        figure["layout"]["xaxis"]["type"] = "-" if horizontal else "category"
     if horizontal:
         figure["layout"]["yaxis"] |= {"autorange": "reversed", "showgrid": False, "type": "category"}
         figure["layout"]["xaxis"] |= GRID
@@ -128,6 +132,7 @@ def flow(sources: Sequence[int], targets: Sequence[int], amounts: Sequence[float
     trace = {
         "type": "sankey",
         "arrangement": "snap",
+        "domain": {"x": [0.01, 0.99], "y": [0.02, 0.98]},
         "node": {
             "label": list(labels),
             "pad": 18,

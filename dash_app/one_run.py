@@ -56,7 +56,7 @@ def one_run(ask: Ask, run_id: str) -> View:
         ],
         title=f"Run of {run['table_name']}",
         back=("/runs", "All runs"),
-        is_filtered=False,
+        shows_filters=False,
     )  # fmt: skip
 
 

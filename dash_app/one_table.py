@@ -63,7 +63,7 @@ def one_table(ask: Ask, table: Table) -> View:
         ],
         title=table.name,
         back=("/catalog", "All tables"),
-        is_filtered=False,
+        shows_filters=False,
     )
 
 

@@ -117,6 +117,8 @@ class Card:
     figure: Mapping[str, Any] | None = None
     columns: Mapping[str, str] | None = None
     links: Mapping[str, Callable[[Mapping[str, Any]], str | None]] = field(default_factory=dict)
+    # The badge in which a cell of a column stands, by row: a class of lake.css, or null for none.
+    badges: Mapping[str, Callable[[Mapping[str, Any]], str | None]] = field(default_factory=dict)
     query: str = ""
     empty: str = "There is nothing to show for these filters."
     wide: bool = False
@@ -152,7 +154,7 @@ class View:
     blocks: Sequence[Any]
     title: str = ""  # in place of the page's own, where it shows one thing of many
     back: tuple[str, str] | None = None  # address and words of the way back to the list
-    is_filtered: bool = True  # false where the page's filters say nothing about what is shown: they are left out
+    shows_filters: bool = True  # not where they are those of the list
 
     def card(self, name: str) -> Card:
         """The card of that name; raises InputError if there is none."""

@@ -29,7 +29,7 @@ def content(page: Page, view: View, values: Mapping[str, Any], controls: Sequenc
     head.append(html.H1(view.title or page.title, id="page-title", tabIndex="-1"))
     if not view.title:
         head.append(html.P(page.question, className="question"))
-    if controls and view.is_filtered:
+    if controls and view.shows_filters:
         reset = dcc.Link("Reset filters", href=page.path, className="reset")
         head.append(html.Form([*controls, reset], className="filters", **{"aria-label": "Filters"}))
     return [*head, *blocks(view.blocks, page, values)]
@@ -144,7 +144,7 @@ def _foot(c: Card, page: Page, values: Mapping[str, Any]) -> Component:
 def csv_address(page: Page, name: str, values: Mapping[str, Any]) -> str:
     """Where the rows of a card are to be had as CSV; `values` are the address's own texts."""
     said = {key: text for key, text in values.items() if text}
-    return f"/csv{quote(page.path)}/{quote(name)}" + (f"?{urlencode(said)}" if said else "")
+    return f"/csv{quote(page.path.rstrip('/'))}/{quote(name)}" + (f"?{urlencode(said)}" if said else "")
 
 
 def table(c: Card) -> Component:
@@ -177,7 +177,10 @@ def table(c: Card) -> Component:
 
 
 def _cell(c: Card, name: str, row: Mapping[str, Any]) -> Any:
-    shown = cell(row[name])
+    shown: Any = cell(row[name])
+    badge = c.badges[name](row) if name in c.badges else None
+    if badge:
+        shown = html.Span(shown, className=f"badge {badge}")
     address = c.links[name](row) if name in c.links else None
     return dcc.Link(shown, href=address) if address else shown
 

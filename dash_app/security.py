@@ -20,6 +20,8 @@ from flask_login import LoginManager, UserMixin, current_user, login_user, logou
 from flask_wtf.csrf import CSRFProtect, generate_csrf
 
 from lakehouse.accounts import Account, Accounts
+from lakehouse.commands import LOCAL
+from lakehouse.errors import InputError
 from lakehouse.seal import Seal
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -41,6 +43,16 @@ def user() -> str | None:
     if not has_request_context() or not hasattr(current_app, "login_manager"):
         return None
     return current_user.name if current_user.is_authenticated else None
+
+
+def actor() -> str:
+    """Who a command is done for: the account, or `local` where nobody has to log in; InputError without a login."""
+    if not hasattr(current_app, "login_manager"):
+        return LOCAL
+    name = user()
+    if name is None:  # each request is refused before it comes here; a command looks for itself
+        raise InputError("log in first.")
+    return name
 
 
 def protect(app: Dash, seal: Seal, accounts: Accounts | None, *, hosts: tuple[str, ...], https: bool) -> None:

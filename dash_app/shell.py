@@ -20,6 +20,7 @@ def layout(pages: Sequence[Page], user: str | None) -> Component:
             dcc.Location(id="url", refresh="callback-nav"),
             dcc.Interval(id="tick", interval=LOOK_EVERY_MS),
             dcc.Store(id="as-of-data"),
+            dcc.Store(id="changed"),  # a command that changed something puts its instant here: the page is drawn anew
             html.Div(id="announce", className="unseen", role="status", **{"aria-live": "polite"}),
             html.A("Skip to the content", href="#page", className="skip"),
             dmc.AppShell(
@@ -100,4 +101,5 @@ def _main() -> Component:
         target_components={"content": "children"},
         overlay_style={"visibility": "visible", "opacity": 0.4},
     )
-    return html.Div(waiting, id="page", tabIndex="-1")
+    said = html.Div(id="said", className="said", role="status", **{"aria-live": "polite"})
+    return html.Div([said, waiting], id="page", tabIndex="-1")

@@ -101,9 +101,7 @@ extracts = sa.Table(
     sa.Column("rows", sa.BigInteger, nullable=False, comment="All but headers; the sum of the five below."),
     sa.Column("translated", sa.BigInteger, nullable=False, comment="FHIR resources came of them."),
     sa.Column("value_table", sa.BigInteger, nullable=False, comment="They say what the codes of other rows mean."),
-    sa.Column(
-        "no_value", sa.BigInteger, nullable=False, comment="They say nothing: a null marker in place of a value."
-    ),
+    sa.Column("no_value", sa.BigInteger, nullable=False, comment="They say nothing: a null marker as value."),
     sa.Column("quarantined", sa.BigInteger, nullable=False),
     sa.Column("blank", sa.BigInteger, nullable=False),
     sa.Column("landed_at", sa.String, nullable=False),
@@ -145,6 +143,32 @@ upkeep = sa.Table(
     sa.Column("done", sa.String, comment="JSON: what was rewritten or let go."),
     sa.Column("before", sa.String, nullable=False, comment="JSON: the table's figures."),
     sa.Column("after", sa.String, comment="JSON: the same afterwards."),
+)
+
+
+commands = sa.Table(
+    "commands",
+    metadata,
+    sa.Column("command_id", sa.String, primary_key=True, comment="Sorts by time."),
+    sa.Column("at", sa.String, nullable=False),
+    sa.Column("who", sa.String, nullable=False, comment="Account, or `local` for this machine's user."),
+    sa.Column("command", sa.String, nullable=False, comment="acknowledge, withdraw or replay."),
+    sa.Column("arguments", sa.String, nullable=False, comment="JSON, without patient data."),
+    sa.Column("outcome", sa.String, nullable=False, comment="begun, done, failed, unknown."),
+    sa.Column("message", sa.String, nullable=False, default=""),
+    sa.Column("ended_at", sa.String),
+)
+
+acknowledgements = sa.Table(
+    "acknowledgements",
+    metadata,
+    sa.Column("command_id", sa.String, primary_key=True, comment="The command that made it: who and when."),
+    sa.Column("table_name", sa.String, nullable=False, index=True),
+    sa.Column("check_name", sa.String, nullable=False),
+    sa.Column("note", sa.String, nullable=False, comment="Why it is accepted, in people's words."),
+    sa.Column("until_on", sa.String, nullable=False, comment="The last day on which it holds."),
+    sa.Column("value", sa.Float, comment="What was accepted; it ends when the value gets worse."),
+    sa.Column("withdrawn_at", sa.String, comment="Null: neither taken back nor replaced."),
 )
 
 
@@ -309,6 +333,12 @@ class Control:
         columns = (extracts.c.sha256, extracts.c.mapping_version, extracts.c.batch_id, extracts.c.path)
         query = sa.select(*columns).join(runs, runs.c.run_id == extracts.c.batch_id)
         return self.select(query.where(runs.c.state == "published", extracts.c.mapping == mapping))
+
+    def change(self, *statements: sa.Executable) -> None:
+        """Carry out statements in one transaction."""
+        with self._engine.begin() as db:
+            for statement in statements:
+                db.execute(statement)
 
     def select(self, statement: sa.Select[Any]) -> list[dict[str, Any]]:
         """Rows of a query, for showing."""

@@ -1,5 +1,6 @@
 """The one Settings object: every knob, read once from the environment (prefix ``LAKE_``) and passed in."""
 
+import json
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -72,3 +73,9 @@ class Settings(BaseSettings):
     def cache_dir(self) -> Path:
         """Folder of jars and code lists."""
         return (self.cache or self.root / "cache").expanduser().absolute()
+
+    def environment(self) -> dict[str, str]:
+        """The same settings as environment variables, for a process that is started from here."""
+        said = self.model_dump(mode="json") | {"home": str(self.root), "cache": str(self.cache_dir)}
+        texts = {k: json.dumps(v) if isinstance(v, dict) else str(v) for k, v in said.items() if v is not None}
+        return {f"LAKE_{name.upper()}": text for name, text in texts.items()}

@@ -36,6 +36,11 @@ window.dash_clientside.lake = {
     if (!content || !heading()) return "";
     const title = heading().textContent;
     document.title = title + " · Carelake";
+    // What a command said stays until another address is shown.
+    const address = window.location.pathname + window.location.search;
+    if (window.lakeAddress !== undefined && window.lakeAddress !== address)
+      window.dash_clientside.set_props("said", { children: "" });
+    window.lakeAddress = address;
     if (window.lakePath !== undefined && window.lakePath !== path) {
       window.scrollTo(0, 0);
       heading().focus({ preventScroll: true });
@@ -48,6 +53,12 @@ window.dash_clientside.lake = {
     const moved = window.dash_clientside.callback_context.triggered.some((t) => t.prop_id === "url.pathname");
     if (moved && opened) window.dash_clientside.set_props("burger", { opened: false });
     return { ...navbar, collapsed: { mobile: moved ? true : !opened } };
+  },
+
+  // The query that was chosen goes into the editor.
+  fill: function (text) {
+    if (text) window.lakeEditorSet(text);
+    return window.dash_clientside.no_update;
   },
 
   print: function () {

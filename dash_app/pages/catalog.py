@@ -161,7 +161,7 @@ def _about_tags() -> str:
 
 def _term_view(title: str, meaning: str, cards: list[Card]) -> View:
     return View(
-        [html.P(meaning, className="question"), *cards], title=title, back=("/catalog", "Catalog"), is_filtered=False
+        [html.P(meaning, className="question"), *cards], title=title, back=("/catalog", "Catalog"), shows_filters=False
     )
 
 

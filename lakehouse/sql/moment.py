@@ -64,21 +64,26 @@ class Moments:
 
     def __init__(self, settings: Settings, every_seconds: float = 2.0) -> None:
         """Opens nothing yet; it looks for changes at most every so many seconds."""
-        self._settings = settings
+        self.settings = settings
         self._every = every_seconds
         self._lock = threading.Lock()
         self._moment: Moment | None = None
         self._looked = 0.0
+
+    def look_again(self) -> None:
+        """Let the next moment be as of then: something was changed from here."""
+        with self._lock:
+            self._looked = float("-inf")
 
     def now(self) -> Moment:
         """The newest moment; a lake that is not there yet has no tables."""
         with self._lock:
             if self._moment is not None and time.monotonic() - self._looked < self._every:
                 return self._moment
-            pointers = _pointers(self._settings)
-            version = _version(self._settings, pointers)
+            pointers = _pointers(self.settings)
+            version = _version(self.settings, pointers)
             if self._moment is None or self._moment.version != version:
-                self._moment = _open(self._settings, pointers, version)
+                self._moment = _open(self.settings, pointers, version)
             self._looked = time.monotonic()
             return self._moment
 
@@ -88,10 +93,12 @@ def _pointers(settings: Settings) -> dict[TableName, Path]:
 
 
 def _version(settings: Settings, pointers: Mapping[TableName, Path]) -> str:
-    """A hash of where each table stands and of when the control database was last written."""
+    """A hash of where each table stands, of when the control database was last written, and of the day."""
     seen = [f"{table}={path}" for table, path in sorted(pointers.items())]
+    seen.append(f"{datetime.now(UTC):%Y-%m-%d}")  # "today" is a part of some answers
     for path in (settings.control_db, settings.control_db.with_name(settings.control_db.name + "-wal")):
-        if path.exists():
+        # Reading makes an empty log and removes it again: that is no change.
+        if path.exists() and path.stat().st_size:
             seen.append(f"{path.name}={path.stat().st_mtime_ns}:{path.stat().st_size}")
     return hashlib.sha256("\n".join(seen).encode()).hexdigest()[:16]
 

@@ -1,4 +1,4 @@
-"""Commands that only look: tables, runs, quality, quarantine, sql, doctor. None of them starts a JVM."""
+"""Commands that only look: tables, runs, quality, quarantine, commands, sql, doctor. None of them starts a JVM."""
 
 import json
 import sys
@@ -239,6 +239,28 @@ def quarantine(
     )
 
 
+@click.command("commands")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many to list.")
+@pass_context
+@explained
+def commands_(context: Context, limit: int) -> None:
+    """List what people did, newest first: what they acknowledged, took back and replayed, and how it ended."""
+    from lakehouse.commands import history
+
+    rows = [
+        [c["at"][:19].replace("T", " "), c["who"], c["command"], _said(c["arguments"]), c["outcome"], c["message"]]
+        for c in history(context.settings, limit)
+    ]
+    if not rows:
+        click.echo("Nobody has changed anything yet; the pages of `lake dashboard` are where people do.")
+        return
+    table("", ["at (UTC)", "who", "command", "of what", "outcome", "message"], rows)
+
+
+def _said(arguments: str) -> str:
+    return ", ".join(f"{name} {value}" for name, value in json.loads(arguments).items() if value is not None)
+
+
 def _cell(value: object) -> str:
     return visible(value.decode("utf-8", "replace") if isinstance(value, bytes) else value)
 
@@ -301,4 +323,4 @@ def doctor(context: Context) -> None:
         sys.exit(5)
 
 
-COMMANDS: tuple[click.Command, ...] = (tables, runs, quality, quarantine, sql, doctor)
+COMMANDS: tuple[click.Command, ...] = (tables, runs, quality, quarantine, commands_, sql, doctor)

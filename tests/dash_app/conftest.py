@@ -1,7 +1,8 @@
 """Lakes made by hand: declared tables with a few rows each, without Spark."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
@@ -14,39 +15,41 @@ from dash_app.data import Ask, Reader
 from lakehouse import control
 from lakehouse.seal import open_seal
 from lakehouse.settings import Settings
+from lakehouse.sql.engine import open_engine
 from lakehouse.sql.moment import Moments
 
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 LakeOf = Callable[..., Settings]
+NONE: Rows = MappingProxyType({})
 
 
 @pytest.fixture
-def lake_of(tmp_path: Path) -> Iterator[LakeOf]:
+def lake_of(tmp_path: Path) -> LakeOf:
     """Makes a lake: `lake_of({"gold.readmission": [{…}]}, control={"runs": [{…}]})`; returns its settings.
 
     Every declared table is there. Columns that a row leaves out are null; tables that are not named are empty.
     """
     count = 0
 
-    def make(rows: Rows = {}, *, control: Rows = {}) -> Settings:
+    def make(rows: Rows = NONE, *, control: Rows = NONE) -> Settings:
         nonlocal count
         count += 1
         settings = Settings(home=tmp_path / f"lake{count}", as_of="2026-01-15")
         fill(settings, rows, control)
         return settings
 
-    yield make
+    return make
 
 
 @pytest.fixture
 def ask_of(lake_of: LakeOf) -> Callable[..., Ask]:
     """Makes a lake and gives what pages ask it with."""
-    return lambda rows={}, control={}: ask_on(lake_of(rows, control=control))
+    return lambda rows=NONE, control=NONE: ask_on(lake_of(rows, control=control))
 
 
 def ask_on(settings: Settings) -> Ask:
     """What pages ask the lake of these settings with."""
-    return Reader(Moments(settings, 0), open_seal(settings)).ask()
+    return Reader(Moments(settings, 0), open_seal(settings), open_engine(settings)).ask()
 
 
 def fill(settings: Settings, rows: Rows, records: Rows) -> None:
