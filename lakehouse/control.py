@@ -14,6 +14,9 @@ from catalog.lineage import Edge, Node
 from lakehouse.errors import EnvironmentFailed
 from lakehouse.settings import Settings
 
+FOLDER, DELTA = "file", "delta"
+"""Inputs of a run that are no tables of the lake stand as `file:/folder` (files in it) and `delta:NAME`."""
+
 metadata = sa.MetaData()
 
 runs = sa.Table(
@@ -46,8 +49,8 @@ run_inputs = sa.Table(
     "run_inputs",
     metadata,
     sa.Column("run_id", sa.String, primary_key=True),
-    sa.Column("table_name", sa.String, primary_key=True),
-    sa.Column("snapshot_id", sa.BigInteger, comment="Null: the table was empty."),
+    sa.Column("table_name", sa.String, primary_key=True, comment="Or file:FOLDER, or delta:NAME."),
+    sa.Column("snapshot_id", sa.BigInteger, comment="Delta: its version. Null: the table was empty, or a folder."),
 )
 
 run_counts = sa.Table(

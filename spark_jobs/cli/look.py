@@ -113,10 +113,18 @@ def runs(context: Context, run_id: str | None, limit: int) -> None:
     for key, value in run[0].items():
         click.echo(f"{key:>18}  {'' if value is None else value}")
     inputs = db.select(sa.select(c.run_inputs).where(c.run_inputs.c.run_id == run_id))
-    table("\nRead", ["table", "snapshot"], [[i["table_name"], str(i["snapshot_id"] or "empty")] for i in inputs])
+    table("\nRead", ["table", "snapshot"], [[i["table_name"], _version(i)] for i in inputs])
     counts = db.select(sa.select(c.run_counts).where(c.run_counts.c.run_id == run_id))
     rows = [[n["batch_id"], n["source_file"], n["status"], n["records"]] for n in counts]
     table("\nRecords", ["batch", "source", "became", "records"], rows, right=["records"])
+
+
+def _version(read: dict[str, Any]) -> str:
+    from lakehouse.control import FOLDER
+
+    if read["table_name"].startswith(f"{FOLDER}:"):
+        return ""
+    return "empty" if read["snapshot_id"] is None else str(read["snapshot_id"])
 
 
 def _took(run: dict[str, Any]) -> str:

@@ -52,7 +52,7 @@ def _discard(context: Context, source_file: str) -> None:
     from spark_jobs.lake import open_lake
 
     with open_lake(context.settings) as lake:
-        records = discard(lake.spark, lake.control, source_file)
+        records = discard(lake.spark, lake.control, lake.settings, source_file)
     if not records:
         raise InputError(
             f"Nothing of {source_file} is held back at the landing; `lake quarantine --list` shows what is."
@@ -63,9 +63,7 @@ def _discard(context: Context, source_file: str) -> None:
 
 
 def _replay_landing(lake: "Lake", encoding: str | None, source_file: str | None) -> None:
-    from spark_jobs.ingest.land import replay as replay_landing
-
-    landing = replay_landing(lake.spark, lake.control, lake.settings, encoding=encoding, source_file=source_file)
+    landing = lake.land_again(encoding=encoding, source_file=source_file)
     if landing.batch_id is None:
         click.echo("Nothing is held back at the landing.")
         return
