@@ -258,6 +258,11 @@ class Control:
             snapshots = {i["table_name"]: i["snapshot_id"] for i in inputs}
             return {**row, "inputs": snapshots, "results": [dict(r) for r in results]}
 
+    def state(self, run_id: str) -> str | None:
+        """What became of a run; None if there is no record of it."""
+        with self._engine.connect() as db:
+            return db.execute(sa.select(runs.c.state).where(runs.c.run_id == run_id)).scalar()
+
     def lineage(self, basis: str, version: int | None = None) -> list[Edge]:
         """The column lineage of all runs of a basis, as far as it was read by the rules of that version."""
         query = sa.select(lineage_edges).where(lineage_edges.c.basis == basis)

@@ -72,15 +72,20 @@ class Lake:
         paths: Sequence[str],
         progress: Callable[[str, int, int], None],
         observe: Observer = silent,
+        *,
+        again: bool = False,
     ) -> "ExtractLanding":
-        """Ingest CSV files, folders and globs by a mapping; `progress` hears (what, done, total) in bytes."""
+        """Ingest CSV files, folders and globs by a mapping; `progress` hears (what, done, total) in bytes.
+
+        `again` reads files that this mapping has read before once more.
+        """
         from spark_jobs.ingest import land
         from spark_jobs.ingest.discover import discover
         from spark_jobs.ingest.extract.land import ingest_csv
 
         threads = self.settings.cores or os.cpu_count() or 2
         files = land.look_at(discover(paths), self.settings, threads, lambda d, t: progress("Looking at files", d, t))
-        with command(self.settings, "lake ingest csv") as parent:
+        with command(self.settings, "lake replay" if again else "lake ingest csv") as parent:
             return ingest_csv(
                 self.spark,
                 self.control,
@@ -90,6 +95,7 @@ class Lake:
                 progress=lambda d, t: progress("Landing rows", d, t),
                 observe=observe,
                 parent=parent,
+                again=again,
             )
 
     def land_delta(

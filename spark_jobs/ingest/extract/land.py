@@ -63,8 +63,9 @@ def ingest_csv(
     progress: Progress = lambda done, total: None,
     observe: Observer = silent,
     parent: Parent | None = None,
+    again: bool = False,
 ) -> ExtractLanding:
-    """Land and translate files in one batch, less those that this mapping has read before.
+    """Land and translate files in one batch, less those that this mapping has read before, or `again` those as well.
 
     Files that an earlier version of the mapping read are read again: the newer resources replace the older ones of the
     same id, and what was held back of them is settled.
@@ -73,7 +74,7 @@ def ingest_csv(
     # 1. Plan. What an earlier ingestion left unfinished is cleared up before its files are looked for.
     observe(CSV_ROW.name, "plan")
     clear_up(session, control, settings)
-    new, old = new_and_old(control, mapping, files)
+    new, old = parted(files, set()) if again else new_and_old(control, mapping, files)
     skipped = [f.name for f in old]
     if not new:
         return ExtractLanding(None, skipped=skipped)
@@ -94,13 +95,23 @@ def clear_up(session: "SparkSession", control: Control, settings: Settings) -> N
         head = tables.current(session, CSV_ROW, branch)
         base = tables.current(session, CSV_ROW)
         run_id = head.summary.get(tables.RUN_ID) if head else None
-        if run_id and control.run(run_id)["state"] == "published":
+        if run_id and _happened(session, control, run_id):
             published[run_id] = tables.publish(session, CSV_ROW, branch, base.id if base else None)
         else:
             tables.drop_branch(session, CSV_ROW, branch)
     settled(control, settings, [run_id for run_id in died if run_id not in published], FHIR_RESOURCE)
     for run_id, snapshot in published.items():
-        settled(control, settings, [run_id], FHIR_RESOURCE, {CSV_ROW.name: snapshot})
+        if control.state(run_id) is not None:
+            settled(control, settings, [run_id], FHIR_RESOURCE, {CSV_ROW.name: snapshot})
+
+
+def _happened(session: "SparkSession", control: Control, run_id: str) -> bool:
+    """Whether the batch was published: by its record, or where that was lost, by its resources in bronze."""
+    state = control.state(run_id)
+    if state is not None:
+        return state == "published"
+    resources = session.table(tables.full_name(FHIR_RESOURCE))
+    return not resources.where(f"batch_id = '{run_id}'").limit(1).isEmpty()
 
 
 class _Batch:
