@@ -2,6 +2,12 @@
 
 from typing import Any
 
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from lakehouse.errors import ViewError
+from lakehouse.fhir import record_told, run_view
+
 PATIENTS: list[dict[str, Any]] = [
     {
         "resourceType": "Patient",
@@ -143,3 +149,15 @@ def test_where_conditions_all_have_to_be_true(rows) -> None:
     }
     assert rows(view, PATIENTS) == []
     assert rows({**view, "where": view["where"][:1]}, PATIENTS) == [{"id": "a"}]
+
+
+def test_a_record_that_breaks_a_view_is_told_in_a_sentence(spark: SparkSession, frame) -> None:
+    view = {"name": "people", "resource": "Patient", "select": [{"column": [column("family", "name.family")]}]}
+    rows = run_view(spark, view, frame(PATIENTS))
+    said = "^A record does not fit the view people: column family: several values where one is allowed.$"
+    for compute in (DataFrame.collect, DataFrame.toPandas, DataFrame.show, DataFrame.first):
+        with pytest.raises(ViewError, match=said):
+            getattr(rows, compute.__name__)()
+    with pytest.raises(ViewError, match=said), record_told("people"):
+        rows.groupBy("family").count().collect()
+    assert run_view(spark, view, frame(PATIENTS[1:])).collect() == [(None,)]
