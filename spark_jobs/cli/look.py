@@ -251,7 +251,22 @@ def _cell(value: object) -> str:
     return visible(value.decode("utf-8", "replace") if isinstance(value, bytes) else value)
 
 
-@click.command()
+class _Asking(click.Command):
+    """A command with a query, which is one also where it begins with a comment and so looks like an option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put such a query where Click takes it for an argument."""
+        options = {option for parameter in self.params for option in parameter.opts}
+        given = args[: args.index("--")] if "--" in args else args
+        comments = [
+            a for a in given if a.startswith("--") and len(a.split(None, 1)) > 1 and a.split("=")[0] not in options
+        ]
+        return super().parse_args(
+            ctx, [*(a for a in args if a not in comments), *(["--", *comments] if comments else [])]
+        )
+
+
+@click.command(cls=_Asking)
 @click.argument("query", required=False)
 @click.option("--file", "path", type=click.File("r"), help="Read the query from a file; - is standard input.")
 @click.option("--name", help="Run a query that ships with Carelake.")
