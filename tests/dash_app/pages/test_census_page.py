@@ -23,7 +23,8 @@ def day(
 ) -> dict[str, Any]:
     return {
         "census_on": FIRST + timedelta(days=on - 1), "facility_key": "fac-a", "location_key": where,
-        "class_code": "IMP", "time_zone": "Europe/Berlin", "census": census, "arrivals": came, "transfers_in": 0, "transfers_out": 0,
+        "class_code": "IMP", "time_zone": "Europe/Berlin", "census": census, "arrivals": came, "transfers_in": 0,
+        "transfers_out": 0,
         "departures": left, "deaths": died,
     } | more  # fmt: skip
 
@@ -47,7 +48,8 @@ def arrival(key: str, at: datetime, precision: str = "second", **more: Any) -> l
 # Two beds of one ward, and a place that nothing is known of: on the 14th nobody is there any more.
 DAYS = [
     day(1, "bed-1", 1, came=1), day(2, "bed-1", 1), day(2, "bed-2", 1, came=1), day(3, "bed-1", 0, left=1),
-    day(3, "bed-2", 1), day(3, "Location/x-9", 3, came=3), day(4, "bed-2", 0, died=1), day(4, "Location/x-9", 2, left=1),
+    day(3, "bed-2", 1), day(3, "Location/x-9", 3, came=3), day(4, "bed-2", 0, died=1),
+    day(4, "Location/x-9", 2, left=1),
     day(8, "bed-1", 1, came=1, transfers_in=0, transfers_out=0), day(9, "bed-1", 0, transfers_out=1),
     day(9, "bed-2", 1, transfers_in=1), day(10, "bed-2", 0, left=1),
 ]  # fmt: skip

@@ -42,7 +42,8 @@ def fact(stay: dict[str, Any], age: int | None, diagnosis: str = HOSTILE) -> dic
     return {
         "encounter_id": stay["encounter_id"], "patient_id": stay["patient_id"], "is_inpatient": True,
         "class_code": "IMP",
-        "facility_key": stay["facility_key"], "age_at_start_years": age, "primary_diagnosis_display": diagnosis,
+        "facility_key": stay["facility_key"], "age_at_start_years": age,
+        "primary_diagnosis_display": diagnosis,
     }  # fmt: skip
 
 
