@@ -9,6 +9,7 @@ from dash import dcc, html
 from catalog.registry import TABLES
 from dash_app import figures
 from dash_app.data import Ask
+from dash_app.one_table import to_quality
 from dash_app.page import Alert, Card, Stat, View
 from dash_app.words import at, cell, many
 from lakehouse.errors import InputError
@@ -75,7 +76,7 @@ def _numbers(run: "pd.Series[Any]", fates: Mapping[str, int]) -> list[Stat]:
              note="it has not ended" if seconds is None else ""),
         Stat("Records", _records(fates) if fates else None, "Source records that it looked at.", note=note),
         Stat("Held back", fates.get("quarantined", 0) if fates else None, "Records that it put into quarantine.",
-             note=note, href=at("quality", table=run["table_name"]) if fates.get("quarantined") else ""),
+             note=note, href=(to_quality(run["table_name"]) or "") if fates.get("quarantined") else ""),
         Stat("Live rows", _value(run["live_rows"]), "Rows of the table that are not deleted, after it.",
              note=f"{int(more):+,} against before" if known else "nothing to compare with"),
     ]  # fmt: skip
@@ -168,7 +169,7 @@ def _fates(said: str, run: "pd.Series[Any]", fates: Mapping[str, int]) -> Card:
         "Every record that it looked at is counted once. Landing: lines that are not blank, or the entries of Bundles.",
         figures.flow([0] * len(rows), ends, [float(n) for n in known.values()], labels) if rows else None,
         columns={"became": "what became of them", "records": "records", "meaning": "what that means"},
-        links={"became": lambda row: at("quality", table=run["table_name"]) if row["became"] == "held back" else None},
+        links={"became": lambda row: to_quality(run["table_name"]) if row["became"] == "held back" else None},
         query="run_counts", wide=True, height=90 + 50 * len(rows), empty="It had no records to look at.",
     )  # fmt: skip
 
@@ -221,6 +222,6 @@ def _checks(results: pd.DataFrame) -> Card:
         "Gates and row rules as they came out in this run; rules that hold records back are counted above.",
         columns={"check_name": "check", "level": "level", "outcome": "result", "value": "rows or figure",
                  "doc": "what is true of good data"},
-        links={"check_name": lambda row: at("quality", table=row["table_name"], check=row["check_name"])},
+        links={"check_name": lambda row: to_quality(row["table_name"], row["check_name"])},
         query="run_checks", wide=True, empty="No check ran.",
     )  # fmt: skip

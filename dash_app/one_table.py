@@ -7,16 +7,26 @@ import pandas as pd
 from dash import dcc, html
 from dash.development.base_component import Component
 
+from catalog.derive.rules import Counts
 from catalog.glossary import TERMS
-from catalog.model import FREE_TEXT, IDENTIFYING, RAW, Kind, Level, Table
+from catalog.model import FREE_TEXT, IDENTIFYING, RAW, Table
 from dash_app import figures, spc
 from dash_app.data import Ask
 from dash_app.page import Alert, Card, Stat, View
 from dash_app.words import at, cell, many, size
+from lakehouse.findings import rules
 
 _NOT_SAMPLED = (IDENTIFYING, RAW, FREE_TEXT)
 _SAMPLE_COLUMNS = 8
 _STATE = ["table", "layer", "rows", "bytes", "last_changed", "snapshot", "owner", "doc"]
+
+
+def to_quality(table: str, check: str = "") -> str | None:
+    """Where the findings of a table or of one check are; null where nothing of that name is declared."""
+    stage = "landing" if table.startswith("bronze.") else table
+    if check:
+        return at("quality", table=table, check=check) if check in rules().get(table, {}) else None
+    return at("quality", table=stage) if stage == "landing" or stage in rules() else None
 
 
 def states(ask: Ask, chosen: Sequence[Table]) -> pd.DataFrame:
@@ -87,7 +97,7 @@ def _numbers(table: Table, state: "pd.Series[Any]", history: pd.DataFrame, check
         Stat("Checks that found something", len(known[known["outcome"] != "pass"]) if len(known) else None,
              "Checks whose newest result is other than pass, or whose rule holds records back.",
              note=f"of {many(len(known), 'check')} with a result" if len(known) else "no check has a result",
-             href=at("quality", table=table.name)),
+             href=to_quality(table.name) or ""),
     ]  # fmt: skip
 
 
@@ -176,21 +186,21 @@ def _columns(table: Table) -> Card:
 
 
 def _checks(ask: Ask, table: Table, *, is_written: bool) -> pd.DataFrame:
-    """Declared checks and those that follow from columns, each with its newest result; null where there is none.
+    """The rules of the table, each with its newest result; null where there is none.
 
-    A silver row rule that fails has no result of its own: it holds records back, which are counted.
+    A rule that holds records back has no result of its own: those that are held back are counted.
     """
     results = {row["check_name"]: row for row in ask("table_checks", table=table.name).to_dict("records")}
     held = ask("table_held_back", table=table.name).set_index("reason_code")["records"].to_dict()
-    rows = [_check_row(name, row["level"], row["doc"], row) for name, row in results.items()]
-    for check in table.checks:
-        if check.name in results:
-            continue
-        found: dict[str, Any] = {}
-        if check.kind is Kind.ROW and check.level is Level.FAIL and is_written:
-            count = int(held.get(check.name, 0))
+    rows = []
+    for name, rule in rules().get(table.name, {}).items():
+        found: dict[Any, Any] = results.pop(name, {})
+        if not found and rule.counts is Counts.HELD_BACK and is_written:
+            count = int(held.get(name, 0))
             found = {"outcome": "held back" if count else "pass", "value": float(count)}
-        rows.append(_check_row(check.name, check.level.value, check.doc, found))
+        rows.append(_check_row(name, rule.level.value, rule.doc, found))
+    # What a run has checked that is declared no longer.
+    rows += [_check_row(name, row["level"], row["doc"], row) for name, row in results.items()]
     order = {None: 2, "pass": 1}
     rows.sort(key=lambda row: (order.get(row["outcome"], 0), row["check"]))
     return pd.DataFrame(rows, columns=["check", "level", "what", "outcome", "value", "checked_at", "run_id"])
@@ -214,7 +224,7 @@ def _checks_card(table: Table, frame: pd.DataFrame) -> Card:
         "`held back` counts the records in quarantine.",
         columns={"check": "check", "level": "level", "what": "what is true of good data", "outcome": "last result",
                  "value": "rows or figure", "checked_at": "checked (UTC)"},
-        links={"check": lambda row: at("quality", table=table.name, check=row["check"]),
+        links={"check": lambda row: to_quality(table.name, row["check"]),
                "checked_at": lambda row: at("runs", run=row["run_id"]) if row["run_id"] else None},
         query="table_checks", empty="It has no checks.", wide=True,
     )  # fmt: skip

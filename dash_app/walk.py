@@ -14,7 +14,7 @@ from catalog.lineage import ROWS, Graph, Node, Tree
 from dash_app.words import many
 
 MOST_BOXES = 12  # of one column, until all are asked for
-MOST_AT_ALL = 200  # even then: the list below has the rest
+MOST_AT_ALL = 120  # even then: a page has to stay light; the lists below and their CSV have the rest
 
 # How OpenLineage calls a dependency: how people read it, and what it means.
 WAYS: dict[str, tuple[str, str]] = {
@@ -149,7 +149,7 @@ def picture(
         className="walk-scroll",
         tabIndex="0",
         role="region",
-        **{"aria-label": label},
+        **{"aria-label": f"{label}, graph"},
     )
 
 
@@ -166,7 +166,7 @@ def _lane(
         parts.append(html.Div([*inside, html.Ul(boxes)], className="walk-group"))
     more = lane.total - len(lane.nodes)
     if more > 0 and len(lane.nodes) >= MOST_AT_ALL:
-        parts.append(html.P(f"{more:,} more: the list below has all.", className="note"))
+        parts.append(html.P(f"{more:,} more: the CSV below has all.", className="note"))
     elif more > 0:
         parts.append(html.P(dcc.Link(f"all {lane.total:,}", href=everything), className="note"))
     return html.Div(parts, className="walk-lane")
@@ -279,7 +279,7 @@ def nested(trees: Sequence[Tree], label: str, most: int = 150) -> Component:
     body = [part for tree in trees for part in (html.Strong(str_of(tree.node)), listed(tree.children))]
     missing = sum(1 for line in lines(trees) if line.level) - most
     note = html.P(f"{many(missing, 'more line')}: the CSV has all.", className="note") if missing > 0 else None
-    return html.Div([*body, note], className="tree", tabIndex="0", role="region", **{"aria-label": label})
+    return html.Div([*body, note], className="tree", tabIndex="0", role="region", **{"aria-label": f"{label}, list"})
 
 
 def str_of(node: Node) -> str:

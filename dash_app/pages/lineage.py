@@ -218,9 +218,7 @@ def _picture(graph: Graph, nodes: Sequence[Node], *, everything: bool) -> Compon
     middle = walk.Lane("Here", tuple(nodes), {}, len(nodes))
     name = walk.name_of(nodes[0])
     naming = None if nodes[0].column else walk.name_of
-    graphic = walk.picture(
-        left, middle, right, f"{walk.address(nodes[0])}&all=1", f"Around {name}, graph", naming=naming
-    )
+    graphic = walk.picture(left, middle, right, f"{walk.address(nodes[0])}&all=1", f"Around {name}", naming=naming)
     fewer = dcc.Link("Show fewer", href=walk.address(nodes[0]), className="small") if everything else None
     return html.Div([graphic, fewer, walk.ways_shown()])
 

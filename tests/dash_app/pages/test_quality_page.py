@@ -112,7 +112,7 @@ def test_the_numbers_are_those_of_the_newest_runs(ask: Ask) -> None:
     assert (found["Checks"].value, found["Checks"].note) == (5, "of 3 tables; 1 met")
     assert found["Findings"].value == 6
     assert (found["Records held back"].value, found["Records held back"].note) == (2, "at 2 stages")
-    assert (found["Accepted"].value, found["Accepted"].note) == ("99.3 %", "300 of 302 records")
+    assert (found["Accepted"].value, found["Accepted"].note) == ("99.3\u00a0%", "300 of 302 records")
     assert [found[s].value for s in ("Critical", "High", "Medium", "Low")] == [1, 0, 3, 2]
     assert found["Critical"].href == "/quality?severity=critical"
 
