@@ -156,7 +156,7 @@ def test_a_table_that_was_never_written_says_how_to_fill_it(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(TABLES))
-def test_the_sample_query_of_each_table_runs_and_tells_nobody_who_somebody_is(name: str) -> None:
+def test_the_sample_query_of_each_table_can_be_asked_and_tells_nobody_who_somebody_is(name: str) -> None:
     table = TABLES[name]
     text = sample_query(table)
     assert str(next(iter(prepare(text).tables))) == f"lake.{name}"
