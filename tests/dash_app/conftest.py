@@ -84,11 +84,23 @@ def fill(settings: Settings, rows: Rows, records: Rows) -> None:
         if given:
             made.append(pa.Table.from_pylist([dict(row) for row in given], schema))
     catalog.engine.dispose()
+    record(db, records)
+
+
+def record(db: control.Control, records: Rows) -> None:
+    """Writes rows of the control database and lets go of it."""
     with db._engine.begin() as connection:
         for name, found in records.items():
             if found:
                 connection.execute(control.metadata.tables[name].insert(), [dict(row) for row in found])
     db._engine.dispose()
+
+
+def ask_records(home: Path, records: Rows = NONE) -> Ask:
+    """What pages ask a lake with that has run records and no table: much quicker to make, enough for pages on runs."""
+    settings = Settings(home=home, as_of="2026-01-15")
+    record(control.open_control(settings), records)
+    return ask_on(settings)
 
 
 _schemas: dict[str, pa.Schema] = {}
