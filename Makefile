@@ -23,10 +23,10 @@ export UV_PROJECT_ENVIRONMENT := .venv
 # Never a Python that uv fetches itself: the one that is there, or a message.
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo test test-slow test-all coverage lint format bench docs lock clean
+.PHONY: help setup demo test test-slow test-browser test-all coverage lint format bench bench-dashboard screenshots docs lock clean
 
 help: ## List what can be made.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Install Python packages into .venv, by the lock file.
 
@@ -34,7 +34,10 @@ demo: $(STAMP) ## Build a small lakehouse in .lake; PATIENTS=1000 generates that
 	@$(BIN)/lake demo $(if $(PATIENTS),--patients $(PATIENTS))
 
 test: $(STAMP) ## Run the quick tests with coverage (10 minutes at most).
-	@COVERAGE_FILE=.cov-quick $(PYTEST) -m "not slow" --cov --cov-report=term --cov-fail-under=90
+	@COVERAGE_FILE=.cov-quick $(PYTEST) -m "not slow and not browser" --cov --cov-report=term --cov-fail-under=90
+
+test-browser: $(STAMP) ## Open each page of the dashboard over the demo's lake in Chromium.
+	@$(BIN)/pytest -m browser tests/browser
 
 # Exit code 5 says that no test is marked slow, which is fine.
 test-slow: $(STAMP) ## Run the tests that take minutes.
@@ -45,7 +48,7 @@ coverage: $(STAMP) ## Hold the lines that both runs of tests reached against the
 	@$(BIN)/python infra/coverage_floor.py
 
 test-all: $(STAMP) ## Run every test with coverage.
-	@$(PYTEST) --cov --cov-report=term
+	@$(PYTEST) -m "not browser" --cov --cov-report=term
 	@$(BIN)/python infra/coverage_floor.py
 
 lint: $(STAMP) ## Check style, types and the direction of imports.
@@ -61,6 +64,12 @@ format: $(STAMP) ## Put the code into its usual form.
 
 bench: $(STAMP) ## Measure throughput and memory; prints a table and writes JSON.
 	@$(BIN)/python tests/bench/bench.py
+
+bench-dashboard: $(STAMP) ## Measure the dashboard with 500 users and a browser; prints a table and writes JSON.
+	@$(BIN)/python tests/bench/dashboard.py
+
+screenshots: $(STAMP) ## Take the pictures of the dashboard's pages again, over the demo's lake.
+	@$(BIN)/python infra/make_screenshots.py
 
 docs: $(STAMP) ## Write the pages of all tables again from their declarations.
 	@$(BIN)/python infra/make_docs.py

@@ -86,28 +86,35 @@ class Graph:
 
     def __post_init__(self) -> None:
         for edge in sorted(self.edges):
-            self._add(edge.output, edge.input, edge.words)
+            # What decides the rows of a table is kept apart from what the table is made of.
+            output = edge.output if edge.output.column else rows_of(edge.output.dataset)
+            _note(self._above, output, edge.input, edge.words)
+            _note(self._below, edge.input, output, edge.words)
             if edge.input.element:
                 # An element is a part of its column: who asks for the column means all that it holds.
-                whole = Node(edge.input.dataset, edge.input.column)
-                _note(self._below, whole, edge.output, edge.words)
+                _note(self._below, Node(edge.input.dataset, edge.input.column), output, edge.words)
             if edge.input.dataset:
                 table, read = Node(edge.output.dataset), Node(edge.input.dataset)
                 _note(self._above, table, read, "table")
                 _note(self._below, read, table, "table")
-
-    def _add(self, output: Node, given: Node, words: str) -> None:
-        # What decides the rows of a table is kept apart from what the table is made of.
-        if not output.column:
-            output = rows_of(output.dataset)
-        _note(self._above, output, given, words)
-        _note(self._below, given, output, words)
 
     def nodes(self) -> set[Node]:
         """Every table, column and element that an edge names."""
         found = {node for edge in self.edges for node in (edge.output, edge.input) if node.dataset}
         wholes = {Node(n.dataset, n.column) for n in found}
         return found | wholes | {Node(n.dataset) for n in found}
+
+    def names(self) -> dict[str, list[Node]]:
+        """Nodes by what people call them: `silver.patient`, `silver.patient.birth_on`, `Patient.birthDate`.
+
+        The layer may be left out. One element may stand in several columns.
+        """
+        known: dict[str, list[Node]] = {}
+        for node in sorted(self.nodes()):
+            place = f"{node.dataset}.{node.column}" if node.column else node.dataset
+            for said in [node.element] if node.element else [place, place.split(".", 1)[1]]:
+                known.setdefault(said, []).append(node)
+        return known
 
     def up(self, node: Node, depth: int = 99) -> Tree:
         """What the node is made of, down to where nothing lies behind."""
@@ -122,9 +129,12 @@ class Graph:
         return self.up(rows_of(dataset), 1)
 
 
+ROWS = "(rows)"  # in place of a column
+
+
 def rows_of(dataset: str) -> Node:
     """The node that stands for which rows a table has."""
-    return Node(dataset, "(rows)")
+    return Node(dataset, ROWS)
 
 
 def _note(links: dict[Node, dict[Node, list[str]]], start: Node, end: Node, words: str) -> None:

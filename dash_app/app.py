@@ -10,8 +10,10 @@ from urllib.parse import parse_qsl
 import orjson
 from dash import MATCH, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 from dash.dependencies import ALL
+from dash.exceptions import PreventUpdate
 from flask import Response, abort, request
 from plotly.io.json import to_json_plotly
+from werkzeug.exceptions import HTTPException
 
 from dash_app import pages as pages_package
 from dash_app import render, security, shell
@@ -150,10 +152,7 @@ def _register(app: Dash, drawn: Drawn) -> None:
         except LakeError as error:
             return render.failure(page.title, _sentence(error), page), None
         except Exception as error:
-            # The message may quote data, so only where it happened is written down.
-            log.error("page %s: %s at %s", page.path, type(error).__name__, _place(error))
-            text = f"{type(error).__name__}: this was not foreseen. The log of the dashboard says where it happened."
-            return render.failure(page.title, text, page), None
+            return render.failure(page.title, _unforeseen(error), page), None
 
     @app.callback(
         Output({"kind": "table-of", "card": MATCH}, "children"),
@@ -190,6 +189,15 @@ def _register(app: Dash, drawn: Drawn) -> None:
         headers = {"Content-Disposition": f'attachment; filename="{card}.csv"'}
         return Response(text, 200, headers, mimetype="text/csv; charset=utf-8")
 
+    @app.server.errorhandler(Exception)
+    def wrong(error: Exception) -> Any:
+        """Callbacks of pages and routes: nobody gets a trace, and Flask writes none into the log."""
+        if isinstance(error, HTTPException):
+            return error
+        if isinstance(error, PreventUpdate):
+            return "", 204
+        return Response(_unforeseen(error), 500, mimetype="text/plain")
+
     @app.server.route("/health")
     def health() -> Response:
         return Response("ok\n", 200, mimetype="text/plain")
@@ -215,6 +223,12 @@ def _parsed(search: str | None) -> dict[str, str]:
 def _sentence(error: LakeError) -> str:
     text = str(error)
     return text[:1].upper() + text[1:]
+
+
+def _unforeseen(error: Exception) -> str:
+    """A sentence for who asked. The message may quote data, so only where it happened is written down."""
+    log.error("%s at %s", type(error).__name__, _place(error))
+    return f"{type(error).__name__}: this was not foreseen. The log of the dashboard says where it happened."
 
 
 def _place(error: BaseException) -> str:

@@ -75,9 +75,11 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         from dash_app.app import create_app
 
         address = self._address
-        accounts = None if address.is_loopback else open_accounts(self._lake)
+        accounts = open_accounts(self._lake)
         hosts = LOOPBACK if address.is_loopback else (*LOOPBACK, *address.names)
-        return create_app(self._lake, accounts, hosts=hosts, https=address.https).server
+        # Other people of this machine reach its loopback, too: where there are accounts, they count there as well.
+        asked = accounts if accounts.all() or not address.is_loopback else None
+        return create_app(self._lake, asked, hosts=hosts, https=address.https).server
 
 
 def check(settings: Settings, address: Address) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 
 def number(value: float | int | str | None, unit: str = "") -> str:
@@ -53,3 +54,8 @@ def many(count: int, one: str, more: str = "") -> str:
 def share(part: float, whole: float) -> str:
     """`12.3 %`, or a dash where the whole is nothing."""
     return f"{100 * part / whole:.1f} %" if whole else "–"
+
+
+def at(page: str, **said: str) -> str:
+    """The address of a page with what it is to show: `/catalog?table=silver.encounter`."""
+    return f"/{page}?{urlencode(said)}"

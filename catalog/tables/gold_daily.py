@@ -16,20 +16,25 @@ from catalog.types import Double, Text
 
 DAILY_CENSUS = Table(
     "gold.daily_census",
-    doc="How many people were in each ward at midnight, and who came and went that day. Inpatient encounters that have "
-    "taken place count, those that are part of another stay do not; those without a whole date of start or end cannot. "
-    "A stay without an end lasts until the day before the run's clock, the last day that is told.",
+    doc="How many people were in each ward at midnight, and who came, went and moved that day, by the moves that the "
+    "source tells (gold.encounter_fact.wards). Inpatient encounters that have taken place count, those that are part "
+    "of another stay do not; those without a whole date of start or end cannot. Encounters of one person that overlap "
+    "in one ward count once, under whichever patient record they stand; a person who is in two wards at once counts in "
+    "both. A stay without an end lasts until the day before the run's clock, the last day that is told.",
     grain="one row per day, facility, location and class on which anyone was there; no row means nobody",
     columns=(
         day("census_on", "The day.", null=False),
         facility_key(),
-        location_key(),
+        location_key("Ward or other location"),
         Column("class_code", Text, doc="Class of the encounters, such as IMP.", tag=CLINICAL),
         time_zone(),
+        count("census_before", "People there at the midnight that begins the day."),
+        count("arrivals", "Stays that began there on the day."),
+        count("transfers_in", "Moves into the ward on the day, from another one within a stay."),
+        count("transfers_out", "Moves out of the ward on the day, into another one within a stay."),
+        count("departures", "Stays that ended there on the day by anything but death."),
+        count("deaths", "Stays that ended there on the day with the person's death (see gold.encounter_fact)."),
         count("census", "People there at the midnight that ends the day."),
-        count("arrivals", "Stays that began on the day."),
-        count("departures", "Stays that ended on the day by anything but death."),
-        count("deaths", "Stays that ended on the day with the person's death (see gold.encounter_fact)."),
         CHANGED_BY,
     ),
     key=("census_on", "facility_key", "location_key", "class_code"),
@@ -37,12 +42,19 @@ DAILY_CENSUS = Table(
     checks=(
         fail.unique("census_on", "facility_key", "location_key", "class_code"),
         fail.that(
-            "counts_not_negative", "least(census, arrivals, departures, deaths) >= 0", "Counts are not negative."
+            "counts_not_negative",
+            "least(census_before, arrivals, transfers_in, transfers_out, departures, deaths, census) >= 0",
+            "Counts are not negative.",
+        ),
+        fail.that(
+            "census_follows_from_the_day_before",
+            "census = census_before + arrivals + transfers_in - transfers_out - departures - deaths",
+            "Who is there at midnight was there the midnight before or came since, and did not leave.",
         ),
         fail.that(
             "somebody_was_there",
-            "census + arrivals + departures + deaths > 0",
-            "A row stands for at least one person who was there, came or went.",
+            "census + arrivals + transfers_in + transfers_out + departures + deaths > 0",
+            "A row stands for at least one person who was there, came, moved or went.",
         ),
         fail.that("day_is_over", "census_on < :as_of", "Only days that are over are told."),
         fail.volume(0.5),

@@ -1,6 +1,18 @@
 """Gold: contacts with providers, and which stays were followed by another."""
 
-from catalog.model import CLINICAL, CLINICAL_RECORD, LINKING, OPERATIONAL, QUASI, Column, Table, fail, warn, year
+from catalog.model import (
+    CLINICAL,
+    CLINICAL_RECORD,
+    LINKING,
+    OPERATIONAL,
+    QUASI,
+    SUBJECT,
+    Column,
+    Table,
+    fail,
+    warn,
+    year,
+)
 from catalog.tables.gold_parts import (
     age_years,
     count,
@@ -11,14 +23,16 @@ from catalog.tables.gold_parts import (
     moment,
     number,
     patient_id,
+    person_id,
     text,
     time_zone,
 )
 from catalog.tables.record import CHANGED_BY
 from catalog.tables.silver_patient import ENCOUNTER_STATUSES, GENDERS
-from catalog.types import Integer, Text, array
+from catalog.types import Date, Integer, Text, Timestamp, array, struct
 
-DIAGNOSIS_SOURCES = ("reason_condition", "reason_code", "encounter_diagnosis")
+DIAGNOSIS_SOURCES = ("principal_diagnosis", "reason_condition", "reason_code", "encounter_diagnosis")
+PRINCIPAL_USES = ("billing", "DD")
 EXCLUSIONS = (
     "not_discharged",
     "day_not_known",
@@ -40,6 +54,7 @@ ENCOUNTER_FACT = Table(
     columns=(
         Column("encounter_id", Text, doc="Logical id in the source.", ref="silver.encounter", tag=LINKING),
         patient_id(null=True),
+        person_id(null=True),
         Column("status", Text, doc="Status as FHIR R4 names it.", values=ENCOUNTER_STATUSES, tag=OPERATIONAL),
         flag("has_taken_place", "False if planned, cancelled or entered in error: such rows must not be counted."),
         text("class_code", "Class of contact: AMB, IMP, EMER … in v3-ActCode, or the source's own."),
@@ -57,7 +72,18 @@ ENCOUNTER_FACT = Table(
             "is_within_stay", "True if it is part of an inpatient encounter: counting both would count one stay twice."
         ),
         facility_key(),
-        location_key(),
+        location_key("Ward or other first location of the encounter"),
+        Column(
+            "wards",
+            array(struct(location_key=Text, started_on=Date, started_at=Timestamp)),
+            doc="Where the person was, one ward or other location after the other, and since when (the day in the "
+            "facility's time zone, the instant in UTC), by silver.encounter.locations: at each time the one that "
+            "began last of those that cover it, of several at once the first listed; a location without times is for "
+            "the whole encounter; planned and reserved ones and those without a whole date do not count. One element, "
+            "location_key, where the source tells no moves. Null where the start has no whole date.",
+            null=True,
+            tag=LINKING,
+        ),
         time_zone(),
         moment("started_at", "Start"),
         moment("ended_at", "End; null while open"),
@@ -67,12 +93,34 @@ ENCOUNTER_FACT = Table(
         number("length_of_stay_days", "From start to end in days of 24 hours, partial dates as they stand.", "d"),
         age_years("age_at_start_years", "Completed years at the start; null if birth or start is not known."),
         Column("gender", Text, doc="Administrative gender.", null=True, values=GENDERS, tag=QUASI),
+        Column(
+            "principal_condition_id",
+            Text,
+            doc="The principal diagnosis as the source ranks it: of silver.encounter.diagnoses the condition of rank 1 "
+            "for billing, else the one of rank 1 at discharge (DD). Null where neither is told, or several conditions "
+            "are first: other roles and diagnoses without a rank do not count.",
+            null=True,
+            ref="silver.condition",
+            tag=LINKING,
+        ),
+        text(
+            "principal_diagnosis_use_code",
+            "For what it is the first: `billing` or `DD`, at discharge.",
+            values=PRINCIPAL_USES,
+        ),
+        text(
+            "principal_diagnosis_system",
+            "Code system of the principal diagnosis: that of ICD-10-CM or ICD-10 first. Null where the condition is "
+            "not in silver, is another patient record's, was refuted or has no code.",
+        ),
+        text("principal_diagnosis_code", "Code of the principal diagnosis."),
+        text("principal_diagnosis_display", "Name of that code as the source gives it."),
         text(
             "primary_diagnosis_source",
-            "Where the primary diagnosis is from: `reason_condition`, the first condition named as the reason of the "
-            "encounter; else `reason_code`, its first coded reason; else `encounter_diagnosis`, the only condition "
-            "recorded for it as an encounter diagnosis. Null: there is none. FHIR's Encounter.diagnosis with its ranks "
-            "is not in silver.",
+            "Where the primary diagnosis is from: `principal_diagnosis` where there is one with a code; else "
+            "`reason_condition`, the first condition named as the reason of the encounter; else `reason_code`, its "
+            "first coded reason; else `encounter_diagnosis`, the only condition recorded for it as an encounter "
+            "diagnosis. Null: there is none.",
             OPERATIONAL,
             DIAGNOSIS_SOURCES,
         ),
@@ -130,13 +178,21 @@ READMISSION = Table(
     grain="one row per stay: an inpatient encounter, or several that count as one",
     columns=(
         Column("encounter_id", Text, doc="The stay's first encounter.", ref="gold.encounter_fact", tag=LINKING),
-        patient_id(),
+        Column(
+            "patient_id",
+            Text,
+            doc="Whom it is about: the patient record of the stay's first encounter.",
+            ref="silver.patient",
+            tag=SUBJECT,
+        ),
+        person_id(),
         Column(
             "encounter_ids",
             array(Text),
-            doc="All encounters of the stay, in order: a return on the day of discharge to the same hospital for the "
-            "same primary diagnosis is the same stay, and so is one that begins at the same hospital before the "
-            "earlier one ended. Where a diagnosis is missing, a return is not known to be for the same condition.",
+            doc="All encounters of the stay, in order, under any of the person's patient records: a return on the "
+            "day of discharge to the same hospital for the same primary diagnosis is the same stay, and so is one that "
+            "begins at the same hospital before the earlier one ended. Where a diagnosis is missing, a return is not "
+            "known to be for the same condition.",
             tag=LINKING,
         ),
         facility_key(),
@@ -167,9 +223,9 @@ READMISSION = Table(
         text("planned_reason", "Which rule makes it planned; null if none does.", OPERATIONAL, PLANNED_REASONS),
         flag(
             "is_readmitted",
-            "Of index admissions: true if the person's next stay, anywhere in the data, starts within 30 days of "
-            "discharge and is not planned. A planned one that comes first blocks later ones. Null if no index "
-            "admission.",
+            "Of index admissions: true if the person's next stay, anywhere in the data and under any of the person's "
+            "patient records, starts within 30 days of discharge and is not planned. A planned one that comes first "
+            "blocks later ones. Null if no index admission.",
             null=True,
         ),
         Column(

@@ -10,6 +10,21 @@ def patient_id(*, null: bool = False) -> Column:
     return Column("patient_id", Text, doc=f"Whom it is about{missing}.", null=null, ref="silver.patient", tag=SUBJECT)
 
 
+def person_id(*, null: bool = False) -> Column:
+    """The person behind the patient record that a row is about."""
+    missing = "; null where that is" if null else ""
+    return Column(
+        "person_id",
+        Text,
+        doc="The person whose record patient_id is, as gold.person links records; patient_id itself where the record "
+        f"is not in silver.patient{missing}. Count people by it: it is the same in all records of one person, and one "
+        "of their ids.",
+        null=null,
+        ref="silver.patient",
+        tag=SUBJECT,
+    )
+
+
 def facility_key() -> Column:
     """The organization responsible, in the form in which the source names it."""
     return Column(
@@ -21,14 +36,10 @@ def facility_key() -> Column:
     )
 
 
-def location_key() -> Column:
-    """The ward or other location, in the form in which the source names it."""
+def location_key(doc: str) -> Column:
+    """The ward or other location, in the form in which the source names it; `doc` is a phrase without a full stop."""
     return Column(
-        "location_key",
-        Text,
-        doc="Ward or other first location of the encounter: its id, else the reference as written, else `unknown`. "
-        "Moves within a stay are not in silver.encounter.",
-        tag=LINKING,
+        "location_key", Text, doc=f"{doc}: its id, else the reference as written, else `unknown`.", tag=LINKING
     )
 
 

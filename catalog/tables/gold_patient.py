@@ -1,7 +1,7 @@
 """Gold: what there is to know about a person at a glance."""
 
 from catalog.model import CLINICAL, CLINICAL_RECORD, OPERATIONAL, QUASI, SUBJECT, Column, Table, fail, warn
-from catalog.tables.gold_parts import age_years, count, day, flag, moment, number, patient_id, text
+from catalog.tables.gold_parts import age_years, count, day, flag, moment, number, patient_id, person_id, text
 from catalog.tables.record import CHANGED_BY
 from catalog.tables.silver_patient import GENDERS
 from catalog.types import Codings, Double, Integer, Text, Timestamp, array, struct
@@ -24,10 +24,11 @@ CHARLSON_MISSING = ("no_diagnoses", "no_icd10_codes")
 PATIENT_SUMMARY = Table(
     "gold.patient_summary",
     doc="One person at the run's clock: who, which conditions, last measurements, use of care, risk flags.",
-    grain="one row per patient of silver.patient, living or dead; merged duplicates keep their row and what is "
-    "recorded under it (count people where replaced_by_patient_id is null)",
+    grain="one row per patient of silver.patient, living or dead; the records of one person, merged duplicates among "
+    "them, have a row each with what is recorded under it (count people where patient_id = person_id)",
     columns=(
         patient_id(),
+        person_id(),
         day("as_of_on", "The day that age, the last 12 months and flags are told of.", null=False, tag=OPERATIONAL),
         Column("gender", Text, doc="Administrative gender.", null=True, values=GENDERS, tag=QUASI),
         day("birth_on", "Birth date; a partial one is its first day.", tag=QUASI),

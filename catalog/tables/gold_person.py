@@ -5,7 +5,7 @@ from catalog.tables.gold_parts import count
 from catalog.tables.record import CHANGED_BY
 from catalog.types import Boolean, Integer, Text
 
-IDENTIFIED_TYPES = ("Patient", "Practitioner", "Organization", "Location")
+IDENTIFIED_TYPES = ("Patient", "Practitioner", "Organization", "Location", "Encounter")
 
 
 def _target(name: str, doc: str, *, null: bool) -> Column:
@@ -14,7 +14,7 @@ def _target(name: str, doc: str, *, null: bool) -> Column:
 
 IDENTIFIER = Table(
     "gold.identifier",
-    doc="The identifiers with a system that people, practitioners, organizations and locations carry.",
+    doc="The identifiers with a system that people, practitioners, organizations, locations and encounters carry.",
     grain="one row per type of record, system and value",
     columns=(
         _target("resource_type", "FHIR type of the records that carry it.", null=False),

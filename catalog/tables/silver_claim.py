@@ -19,12 +19,12 @@ from catalog.model import (
 )
 from catalog.tables.record import RECORD
 from catalog.tables.silver_coverage import FINANCIAL_STATUSES
-from catalog.tables.silver_directory import identifiers_column
 from catalog.tables.silver_parts import (
     code,
     codings,
     encounter_columns,
     icd10cm_exists,
+    identifiers_column,
     in_order,
     instant,
     is_known,

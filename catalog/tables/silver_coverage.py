@@ -13,10 +13,10 @@ from catalog.model import (
     warn,
 )
 from catalog.tables.record import RECORD
-from catalog.tables.silver_directory import identifiers_column
 from catalog.tables.silver_parts import (
     code,
     codings,
+    identifiers_column,
     in_order,
     instant,
     is_known,

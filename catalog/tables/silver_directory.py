@@ -14,23 +14,12 @@ from catalog.model import (
     warn,
 )
 from catalog.tables.record import RECORD
-from catalog.tables.silver_parts import code, codings, is_known, reference_columns
+from catalog.tables.silver_parts import code, codings, identifiers_column, is_known, reference_columns
 from catalog.tables.silver_patient import GENDERS
-from catalog.types import Boolean, Double, Text, array, struct
+from catalog.types import Boolean, Double, Text, array
 
 LOCATION_STATUSES = ("active", "suspended", "inactive")
 LOCATION_MODES = ("instance", "kind")
-
-
-def identifiers_column(tag: Tag) -> Column:
-    """All business identifiers of a record."""
-    return Column(
-        "identifiers",
-        array(struct(system=Text, value=Text)),
-        doc="All identifiers with a value; system is null where the source names none.",
-        null=True,
-        tag=tag,
-    )
 
 
 def _key(name: str) -> Column:

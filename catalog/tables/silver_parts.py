@@ -20,7 +20,7 @@ from catalog.model import (
     fail,
     warn,
 )
-from catalog.types import Codings, Text, Timestamp
+from catalog.types import Codings, Text, Timestamp, array, struct
 
 PRECISIONS = ("year", "month", "day", "second")
 
@@ -65,6 +65,17 @@ def reference_columns(name: str, doc: str, ref: str | None = None, reference_tag
             null=True,
             tag=reference_tag,
         ),
+    )
+
+
+def identifiers_column(tag: Tag) -> Column:
+    """All business identifiers of a record."""
+    return Column(
+        "identifiers",
+        array(struct(system=Text, value=Text)),
+        doc="All identifiers with a value; system is null where the source names none.",
+        null=True,
+        tag=tag,
     )
 
 

@@ -19,6 +19,7 @@ from catalog.tables.silver_parts import (
     PRECISIONS,
     code,
     codings,
+    identifiers_column,
     in_order,
     instant,
     is_known,
@@ -31,7 +32,7 @@ from catalog.tables.silver_parts import (
     reference_columns,
     status,
 )
-from catalog.types import Boolean, Codings, Date, Double, Text, array, struct
+from catalog.types import Boolean, Codings, Date, Double, Integer, Text, Timestamp, array, struct
 
 GENDERS = ("male", "female", "other", "unknown")
 ENCOUNTER_STATUSES = (
@@ -53,13 +54,7 @@ PATIENT = Table(
     columns=(
         Column("patient_id", Text, doc="Logical id in the source.", tag=SUBJECT),
         Column("mrn", Text, doc="Medical record number: the first of type MR.", null=True, tag=IDENTIFYING),
-        Column(
-            "identifiers",
-            array(struct(system=Text, value=Text)),
-            doc="All identifiers with a value; system is null where the source names none.",
-            null=True,
-            tag=IDENTIFYING,
-        ),
+        identifiers_column(IDENTIFYING),
         Column("family_name", Text, doc="Family name: official, else usual, else first.", null=True, tag=IDENTIFYING),
         Column("given_names", array(Text), doc="Given names of the same name.", null=True, tag=IDENTIFYING),
         Column("name_text", Text, doc="The same name as one text, if the source has it.", null=True, tag=IDENTIFYING),
@@ -152,6 +147,7 @@ ENCOUNTER = Table(
     grain="one row per source encounter; stays inside stays point to their parent",
     columns=(
         Column("encounter_id", Text, doc="Logical id in the source.", tag=LINKING),
+        identifiers_column(IDENTIFYING),
         *patient_columns(),
         status(ENCOUNTER_STATUSES),
         code("class_code", "Class of contact: AMB, IMP, EMER … in v3-ActCode, or the source's own."),
@@ -181,10 +177,47 @@ ENCOUNTER = Table(
             null=True,
             tag=LINKING,
         ),
+        Column(
+            "diagnoses",
+            array(
+                struct(
+                    condition_id=Text,
+                    condition_reference=Text,
+                    use_code=Text,
+                    use_codes=Codings,
+                    rank=Integer,
+                )
+            ),
+            doc="The diagnoses that the source names for it, in its order: the condition by id, else the reference as "
+            "written (it may be a procedure); what role it has (use_code: AD, DD, CC, CM, pre-op, post-op or billing "
+            "of FHIR's diagnosis-role, else the first coding); its rank, 1 is the first of that role. What the source "
+            "does not say is null.",
+            null=True,
+            tag=LINKING,
+        ),
         *reference_columns("practitioner", "Attending or primary performer, else the first participant"),
         npi_column("practitioner_npi", "that practitioner"),
         *reference_columns("organization", "The organization responsible"),
         *reference_columns("location", "The first location"),
+        Column(
+            "locations",
+            array(
+                struct(
+                    location_id=Text,
+                    location_reference=Text,
+                    status=Text,
+                    started_at=Timestamp,
+                    started_precision=Text,
+                    ended_at=Timestamp,
+                    ended_precision=Text,
+                )
+            ),
+            doc="Where the person was, in the source's order: the location by id, else the reference as written; its "
+            "status (planned, active, reserved or completed); since when and until when, UTC, and how exact these are. "
+            "Null times are not told: the whole encounter.",
+            null=True,
+            tag=LINKING,
+        ),
         Column("location_references", array(Text), doc="All locations, as written.", null=True, tag=LINKING),
         codings("admit_source_codes", "Where the person was admitted from, all codings."),
         code("admit_source_code", "First of admit_source_codes."),

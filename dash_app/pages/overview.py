@@ -60,10 +60,9 @@ def build(ask: Ask, filters: Mapping[str, Any]) -> View:
 
 def _rows(live: Mapping[str, Any], table: str, label: str, definition: str, href: str) -> Stat:
     value = live.get(table)
-    known = value is not None and value == value
-    return Stat(
-        label, int(value) if known else None, definition, href=href, note="" if known else f"{table} was not made yet"
-    )
+    if value is None or pd.isna(value):
+        return Stat(label, None, definition, note=f"{table} was not made yet")
+    return Stat(label, int(value), definition, href=href)
 
 
 def _bronze(ask: Ask) -> Stat:

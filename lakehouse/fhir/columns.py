@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -103,6 +103,46 @@ class ColumnPlan:
             else:
                 found.append(Problem(f"{raw} IS NOT NULL AND {converted or self.convert.sql(raw)} IS NULL", what))
         return found
+
+
+@dataclass(frozen=True)
+class CollectedPlan(ColumnPlan):
+    """A column that holds the rows of an iteration as an array of structs; `inner` are the fields."""
+
+    inner: tuple[ColumnPlan, ...] = ()
+
+    def finished(self, raw: str) -> str:
+        """The rows with finished fields."""
+        fields = ", ".join(f"'{column.name}', {column.finished(f'c.`{column.raw}`')}" for column in self.inner)
+        return f"transform({raw}, c -> named_struct({fields}))"
+
+    def problems(self, raw: str, converted: str | None = None) -> list[Problem]:
+        """What can be wrong with a field of any row."""
+        found = [problem for column in self.inner for problem in column.problems(f"c.`{column.raw}`")]
+        return [Problem(f"exists({raw}, c -> {problem.sql})", problem.message) for problem in found]
+
+
+def collected(name: str, inner: list[ColumnPlan], position: int, where: str) -> CollectedPlan:
+    """The column of an iteration's rows, which have the columns `inner`."""
+    if not NAME.fullmatch(name):
+        fail(where, f"has to match ^{NAME.pattern}$, and {name!r} does not")
+    row = spark.StructType([spark.StructField(column.name, column.spark_type) for column in inner])
+    raw_ddl = f"ARRAY<STRUCT<{', '.join(f'{column.raw}: {column.raw_ddl}' for column in inner)}>>"
+    paths = dict.fromkeys(column.element_path for column in inner if column.element_path)
+    convert = ansi.Conversion(row, lambda sql: sql, can_fail=False)
+    element_path = ", ".join(paths) or None
+    return CollectedPlan(
+        position, name, "BackboneElement", True, True, raw_ddl, convert, element_path, False, inner=tuple(inner)
+    )
+
+
+def unique(columns: Iterable[ColumnPlan], where: str) -> None:
+    """Names differ by more than case, for Spark and SQL engines do not tell them apart otherwise."""
+    seen: set[str] = set()
+    for column in columns:
+        if column.name.casefold() in seen:
+            fail(where, f"column {column.name} is defined twice")
+        seen.add(column.name.casefold())
 
 
 def plan_column(scope: Scope, column: Any, where: str, position: int) -> tuple[ColumnPlan, str]:

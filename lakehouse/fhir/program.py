@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from lakehouse.fhir import elements, shape
-from lakehouse.fhir.columns import NAME, ColumnPlan
+from lakehouse.fhir.columns import NAME, ColumnPlan, unique
 from lakehouse.fhir.errors import at_path, fail
 from lakehouse.fhir.expressions import compile_path, literal, truth
 from lakehouse.fhir.references import bind
@@ -89,7 +89,7 @@ def compile_program(view: Mapping[str, Any], depth: int, is_shaped: bool = False
     part = compile_selects(scope, view.get("select"), "select", 0)
     if not part.columns:
         fail("select", "has no column")
-    _unique(part.columns)
+    unique(part.columns, "select")
     rows = _iterated(scope, part)
     # Inner repeats first: what they read of a node has to be read by the outer one too.
     for common, levels in reversed(scope.compilation.shapes):
@@ -268,12 +268,3 @@ def _where(scope: Scope, conditions: Any) -> Value:
             tests.append(f"coalesce({truth(scope, test, 'the path', 0)}, false)")
         paths += [test.path] if test.path else []
     return Value(" AND ".join(tests) or "true", "boolean", path=", ".join(dict.fromkeys(paths)) or None)
-
-
-def _unique(columns: list[ColumnPlan]) -> None:
-    """Names differ by more than case, for Spark and SQL engines do not tell them apart otherwise."""
-    seen: set[str] = set()
-    for column in columns:
-        if column.name.casefold() in seen:
-            fail("select", f"column {column.name} is defined twice")
-        seen.add(column.name.casefold())

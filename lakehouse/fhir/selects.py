@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lakehouse.fhir.columns import ColumnPlan, plan_column
+from lakehouse.fhir.columns import CollectedPlan, ColumnPlan, collected, plan_column, unique
 from lakehouse.fhir.errors import at_path, fail
 from lakehouse.fhir.expressions import compile_path
 from lakehouse.fhir.repeats import repeated
@@ -19,6 +19,8 @@ from lakehouse.fhir.values import NO_FIELDS, Scope, Value, as_array
 
 _KEYS = {"column", "select", "unionAll", "forEach", "forEachOrNull", "repeat"}
 _IGNORED = {"id", "extension", "modifierExtension"}
+COLLECTED = "urn:carelake:view:collected"
+"""The modifierExtension of a select with `forEach` that puts its rows into one column, named by its valueString."""
 _DEEPEST = 12  # at 18 nested iterations Spark's stack overflows
 
 
@@ -64,9 +66,35 @@ def compile_select(scope: Scope, select: Any, where: str, first: int) -> Part:
     iterations = [key for key in ("forEach", "forEachOrNull", "repeat") if select.get(key) is not None]
     if len(iterations) > 1:
         fail(where, f"has both {' and '.join(iterations)}; at most one is allowed")
+    if (name := _collected_as(select, iterations, where)) is not None:
+        return _collected(scope, select, name, where, first)
     if not iterations:
         return _body(scope, select, where, first)
     return _iterate(scope, select, iterations[0], where, first)
+
+
+def _collected_as(select: Mapping[str, Any], iterations: list[str], where: str) -> str | None:
+    """The name of the column that the rows of a select go into; None where they stay rows."""
+    extensions = select.get("modifierExtension") or []
+    if not isinstance(extensions, list) or not all(isinstance(each, Mapping) for each in extensions):
+        fail(f"{where}.modifierExtension", "has to be a list of objects with url and value")
+    names = [each.get("valueString") for each in extensions if each.get("url") == COLLECTED]
+    if not names:
+        return None
+    if len(names) > 1 or not isinstance(names[0], str):
+        fail(f"{where}.modifierExtension", "has to name the column once, in valueString")
+    if iterations != ["forEach"]:
+        fail(f"{where}.modifierExtension", "collects rows of forEach only")
+    return names[0]
+
+
+def _collected(scope: Scope, select: Mapping[str, Any], name: str, where: str, first: int) -> Part:
+    """An iteration whose rows become one column, an array of structs that is empty where there is nothing."""
+    part = _iterate(scope, select, "forEach", where, first)
+    unique(part.columns, where)
+    plan = collected(name, part.columns, first, f"{where}.modifierExtension")
+    ((_, rows),) = part.rows
+    return Part([plan], {first: f"CAST(coalesce({rows}, array()) AS {plan.raw_ddl})"})
 
 
 def _body(scope: Scope, select: Mapping[str, Any], where: str, first: int) -> Part:
@@ -89,6 +117,8 @@ def _union(scope: Scope, branches: Any, where: str, first: int) -> Part:
     if not isinstance(branches, list) or not branches:
         fail(where, "has to be a list with at least one item")
     parts = [compile_select(scope, branch, f"{where}[{index}]", first) for index, branch in enumerate(branches)]
+    if any(isinstance(column, CollectedPlan) for part in parts for column in part.columns):
+        fail(where, "cannot hold a select whose rows are collected into a column")
     for index, part in enumerate(parts[1:], 1):
         _agree(parts[0].columns, part.columns, f"{where}[{index}]")
     merged = [column.merged(*others) for column, *others in zip(*(part.columns for part in parts), strict=True)]

@@ -46,10 +46,14 @@ class Moment:
     version: str
     tables: Mapping[str, TableState]
     _connection: duckdb.DuckDBPyConnection = field(repr=False)
+    _known: frozenset[TableName] = field(repr=False)
 
     def query(self, name: str, parameters: Mapping[str, object] = {}) -> pa.Table:
-        """The answer of a query that ships; raises InputError for an unknown one or a missing parameter."""
+        """The answer of a query that ships; raises InputError for an unknown one or a missing parameter, and for
+        a table that is not there yet."""
         query = _prepared(name)
+        for table in sorted(query.tables - self._known):
+            raise InputError(f"{_short(table)} is not there yet: `make demo` or `lake ingest` begins a lake.")
         check_parameters(query, parameters)
         with explained(), self._connection.cursor() as cursor:
             return fetched(cursor.execute(query.sql, dict(parameters) or None))
@@ -97,7 +101,8 @@ def _version(settings: Settings, pointers: Mapping[TableName, Path]) -> str:
     seen = [f"{table}={path}" for table, path in sorted(pointers.items())]
     seen.append(f"{datetime.now(UTC):%Y-%m-%d}")  # "today" is a part of some answers
     for path in (settings.control_db, settings.control_db.with_name(settings.control_db.name + "-wal")):
-        if path.exists():
+        # Reading makes an empty log and removes it again: that is no change.
+        if path.exists() and path.stat().st_size:
             seen.append(f"{path.name}={path.stat().st_mtime_ns}:{path.stat().st_size}")
     return hashlib.sha256("\n".join(seen).encode()).hexdigest()[:16]
 
@@ -105,9 +110,10 @@ def _version(settings: Settings, pointers: Mapping[TableName, Path]) -> str:
 def _open(settings: Settings, pointers: Mapping[TableName, Path], version: str) -> Moment:
     control = sources.control_tables(settings) if settings.control_db.exists() else {}
     spill = tempfile.TemporaryDirectory(prefix="lake-moment-")
-    connection = open_connection(settings, frozenset([*pointers, *control]), Path(spill.name))
+    known = frozenset([*pointers, *control])
+    connection = open_connection(settings, known, Path(spill.name))
     states = [_state(table, path) for table, path in pointers.items()]
-    moment = Moment(version, {state.name: state for state in states}, connection)
+    moment = Moment(version, {state.name: state for state in states}, connection, known)
     # Whoever still asks an older moment keeps it alive; the last one to let go closes it.
     weakref.finalize(moment, _close, connection, spill)
     return moment

@@ -16,6 +16,7 @@ SAMPLE = Path(__file__).resolve().parents[2] / "infra" / "sample"
 NEXT = """
 The lake is in {home}. What to try next:
 
+  {lake} dashboard                       pages to look at all of it, on this machine
   {lake} quarantine                      what was held back, and why (the sample has planted faults)
   {lake} quality                         warnings of the gates
   {lake} tables silver.encounter         what a table holds

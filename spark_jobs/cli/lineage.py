@@ -65,16 +65,12 @@ def _newest(context: Context) -> "tuple[dict[str, dict[str, Any]], list[Any]]":
 
 
 def _named(graph: "Graph", name: str) -> "list[Node]":
-    """The nodes called for: `silver.patient`, `patient.birth_on`, `silver.patient.birth_on` or `Patient.birthDate`."""
+    """The nodes called for; InputError that suggests the nearest."""
     import difflib
 
     from lakehouse.errors import InputError
 
-    known: dict[str, list[Node]] = {}
-    for node in sorted(graph.nodes()):
-        place = f"{node.dataset}.{node.column}" if node.column else node.dataset
-        for said in [node.element] if node.element else [place, place.split(".", 1)[1]]:
-            known.setdefault(said, []).append(node)
+    known = graph.names()
     if name not in known:
         near = difflib.get_close_matches(name, known, 3)
         hint = (

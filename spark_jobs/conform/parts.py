@@ -14,13 +14,16 @@ def finish(rows: DataFrame, table: Table, *helpers: str) -> DataFrame:
     return rows.select(*own_columns(table), RECORD, *helpers)
 
 
-def reference_written(rows: DataFrame, name: str) -> Column:
-    """The reference `name` as written, or `system|value` of a logical one; null if there is none."""
-    logical = F.when(rows[f"{name}_ref_value"].isNotNull(), F.concat_ws("|", f"{name}_ref_system", f"{name}_ref_value"))
-    return F.coalesce(rows[f"{name}_ref"], logical)
+def reference_written(rows: DataFrame | Column, name: str) -> Column:
+    """The reference `name` as written, or `system|value` of a logical one; null if there is none.
+
+    It stands in the columns of `rows`, or in the fields of a struct.
+    """
+    system, value = rows[f"{name}_ref_system"], rows[f"{name}_ref_value"]
+    return F.coalesce(rows[f"{name}_ref"], F.when(value.isNotNull(), F.concat_ws("|", system, value)))
 
 
-def reference_text(rows: DataFrame, name: str, resolved: str | None = None) -> Column:
+def reference_text(rows: DataFrame | Column, name: str, resolved: str | None = None) -> Column:
     """The reference `name` as written, or `system|value`, where the id `<name>_id` is null; else null."""
     return F.when(rows[resolved or f"{name}_id"].isNull(), reference_written(rows, name))
 

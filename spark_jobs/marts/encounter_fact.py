@@ -5,7 +5,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from catalog.tables.gold import ENCOUNTER_FACT
+from catalog.tables.gold import ENCOUNTER_FACT, PERSON
 from catalog.tables.silver import (
     CONDITION,
     ENCOUNTER,
@@ -17,6 +17,7 @@ from catalog.tables.silver import (
     VITAL_SIGN,
 )
 from spark_jobs.mart import Source, TimeZones, builds
+from spark_jobs.marts.diagnosis import with_diagnoses
 from spark_jobs.marts.parts import (
     UNKNOWN,
     completed_years,
@@ -26,8 +27,9 @@ from spark_jobs.marts.parts import (
     is_emergency,
     is_inpatient,
     local_day,
-    preferred_coding,
+    of_same_record,
 )
+from spark_jobs.marts.wards import with_wards
 
 _EXPIRED = ("exp", "20", "40", "41", "42")
 _ORDERS = ("order", "original-order", "reflex-order", "filler-order", "instance-order")
@@ -50,12 +52,14 @@ _OWNER = ("patient_id", "encounter_id")
                 "organization_reference",
                 "location_id",
                 "location_reference",
+                "locations",
                 "started_at",
                 "started_precision",
                 "ended_at",
                 "ended_precision",
                 "reason_codes",
                 "reason_condition_ids",
+                "diagnoses",
                 "admit_source_code",
                 "discharge_disposition_code",
             ),
@@ -65,6 +69,7 @@ _OWNER = ("patient_id", "encounter_id")
             PATIENT,
             ("patient_id", "birth_on", "gender", "is_deceased", "deceased_at", "deceased_precision"),
         ),
+        Source("people", PERSON, ("patient_id", "person_id")),
         Source("conditions", CONDITION, ("condition_id", *_OWNER, "is_asserted", "category_codes", "codes")),
         Source("procedures", PROCEDURE, ("procedure_id", *_OWNER, "is_done")),
         Source("lab_results", LAB_RESULT, ("observation_id", *_OWNER, "is_withdrawn")),
@@ -84,19 +89,26 @@ _OWNER = ("patient_id", "encounter_id")
     uses=("time_zones",),
 )
 def encounter_fact(
-    encounters: DataFrame, patients: DataFrame, conditions: DataFrame, *, time_zones: TimeZones, **events: DataFrame
+    encounters: DataFrame,
+    patients: DataFrame,
+    people: DataFrame,
+    conditions: DataFrame,
+    *,
+    time_zones: TimeZones,
+    **events: DataFrame,
 ) -> DataFrame:
-    """One row an encounter; what refers to it counts if it is of the same person."""
+    """One row an encounter; what refers to it counts if it is of the same patient record."""
     counts = _counts(**events)
     stays = encounters.select(
         F.col("patient_id"),
         F.col("encounter_id").alias("part_of_encounter_id"),
         is_inpatient(F.col("class_code")).alias("_parent_is_inpatient"),
     )
-    rows = _of_same_person(encounters, patients, "patient_id")
-    rows = _of_same_person(rows, stays, "part_of_encounter_id")
-    rows = _with_diagnosis(rows, conditions)
-    rows = _of_same_person(rows, counts, "encounter_id")
+    rows = of_same_record(encounters, patients, "patient_id")
+    rows = of_same_record(rows, people, "patient_id")
+    rows = of_same_record(rows, stays, "part_of_encounter_id")
+    rows = with_diagnoses(rows, conditions)
+    rows = of_same_record(rows, counts, "encounter_id")
     zoned = rows.withColumns(
         {"facility_key": facility_key(rows), "class_is_inpatient": is_inpatient(rows["class_code"])}
     ).withColumn("time_zone", time_zones.of(F.col("facility_key")))
@@ -106,17 +118,15 @@ def encounter_fact(
     )
     hours = (F.unix_micros("ended_at") - F.unix_micros("started_at")) / F.lit(3_600_000_000)
     exact = (F.col("started_precision") == "second") & (F.col("ended_precision") == "second")
-    made = days.withColumns(
+    named = days.withColumn("location_key", F.coalesce("location_id", "location_reference", F.lit(UNKNOWN)))
+    made = with_wards(named).withColumns(
         {
+            "person_id": F.coalesce("person_id", "patient_id"),
             "has_taken_place": has_taken_place(F.col("status")),
             "is_within_stay": F.coalesce("_parent_is_inpatient", F.lit(False)),
-            "location_key": F.coalesce("location_id", "location_reference", F.lit(UNKNOWN)),
             "length_of_stay_hours": F.when(exact, hours),
             "length_of_stay_days": hours / 24,
             "age_at_start_years": completed_years(F.col("birth_on"), F.coalesce("started_on", F.to_date("started_at"))),
-            "primary_diagnosis_system": F.col("_diagnosis.system"),
-            "primary_diagnosis_code": F.col("_diagnosis.code"),
-            "primary_diagnosis_display": F.col("_diagnosis.display"),
             "died_in_hospital": _died(),
             **{name: F.coalesce(name, F.lit(0)) for name in counts.columns if name not in _OWNER},
         }
@@ -124,38 +134,8 @@ def encounter_fact(
     return finish(made, ENCOUNTER_FACT)
 
 
-def _of_same_person(rows: DataFrame, others: DataFrame, key: str) -> DataFrame:
-    """`rows` with the columns of the other row that agrees in `key` and is of the same person, or of nobody too."""
-    renamed = others.withColumnRenamed("patient_id", "_patient")
-    if key == "patient_id":
-        return rows.join(renamed, rows["patient_id"] == renamed["_patient"], "left").drop("_patient")
-    renamed = renamed.withColumnRenamed(key, "_key")
-    same = rows["patient_id"].eqNullSafe(renamed["_patient"])
-    return rows.join(renamed, (rows[key] == renamed["_key"]) & same, "left").drop("_patient", "_key")
-
-
 def _day(name: str) -> Column:
     return local_day(F.col(f"{name}_at"), F.col(f"{name}_precision"), F.col("time_zone"))
-
-
-def _with_diagnosis(rows: DataFrame, conditions: DataFrame) -> DataFrame:
-    """`rows` with `_diagnosis` (system, code, display) and `primary_diagnosis_source`."""
-    known = conditions.where("is_asserted").withColumn("_coding", preferred_coding(F.col("codes")))
-    named = known.select("patient_id", F.col("condition_id").alias("_reason_id"), F.col("_coding").alias("_by_id"))
-    is_diagnosis = F.exists("category_codes", lambda coding: coding["code"] == "encounter-diagnosis")
-    of_encounter = known.where(is_diagnosis & F.col("encounter_id").isNotNull()).groupBy(*_OWNER)
-    only = of_encounter.agg(F.count(F.lit(1)).alias("_diagnoses"), F.min("_coding").alias("_only"))
-    rows = rows.withColumn("_reason_id", F.get("reason_condition_ids", F.lit(0)))
-    rows = _of_same_person(rows, named, "_reason_id")
-    rows = _of_same_person(rows, only, "encounter_id")
-    reason = preferred_coding(F.col("reason_codes"))
-    single = F.when(F.col("_diagnoses") == 1, F.col("_only"))
-    source = (
-        F.when(F.col("_by_id").isNotNull(), "reason_condition")
-        .when(reason.isNotNull(), "reason_code")
-        .when(single.isNotNull(), "encounter_diagnosis")
-    )
-    return rows.withColumns({"_diagnosis": F.coalesce("_by_id", reason, single), "primary_diagnosis_source": source})
 
 
 def _died() -> Column:

@@ -4,7 +4,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from catalog.tables.gold import IDENTIFIER
-from catalog.tables.silver import LOCATION, ORGANIZATION, PATIENT, PRACTITIONER
+from catalog.tables.silver import ENCOUNTER, LOCATION, ORGANIZATION, PATIENT, PRACTITIONER
 from spark_jobs.mart import Source, builds
 from spark_jobs.marts.parts import finish
 
@@ -24,10 +24,15 @@ def carried(rows: DataFrame, resource_type: str) -> DataFrame:
         Source("practitioners", PRACTITIONER, ("practitioner_id", "identifiers")),
         Source("organizations", ORGANIZATION, ("organization_id", "identifiers")),
         Source("locations", LOCATION, ("location_id", "identifiers")),
+        Source("encounters", ENCOUNTER, ("encounter_id", "identifiers")),
     ),
 )
 def identifier(
-    patients: DataFrame, practitioners: DataFrame, organizations: DataFrame, locations: DataFrame
+    patients: DataFrame,
+    practitioners: DataFrame,
+    organizations: DataFrame,
+    locations: DataFrame,
+    encounters: DataFrame,
 ) -> DataFrame:
     """One row a type, system and value."""
     every = (
@@ -35,6 +40,7 @@ def identifier(
         .union(carried(practitioners, "Practitioner"))
         .union(carried(organizations, "Organization"))
         .union(carried(locations, "Location"))
+        .union(carried(encounters, "Encounter"))
     )
     counted = every.groupBy("resource_type", "system", "value").agg(
         F.count(F.lit(1)).alias("records"), F.min("record_id").alias("record_id")

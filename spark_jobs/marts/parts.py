@@ -27,6 +27,18 @@ def finish(rows: DataFrame, table: Table) -> DataFrame:
     )
 
 
+def of_same_record(rows: DataFrame, others: DataFrame, key: str) -> DataFrame:
+    """`rows` with the columns of the other row that agrees in `key` and is of the same patient record, or of none
+    too.
+    """
+    renamed = others.withColumnRenamed("patient_id", "_patient")
+    if key == "patient_id":
+        return rows.join(renamed, rows["patient_id"] == renamed["_patient"], "left").drop("_patient")
+    renamed = renamed.withColumnRenamed(key, "_key")
+    same = rows["patient_id"].eqNullSafe(renamed["_patient"])
+    return rows.join(renamed, (rows[key] == renamed["_key"]) & same, "left").drop("_patient", "_key")
+
+
 def has_taken_place(status: Column) -> Column:
     """Whether an encounter of that status began at all."""
     return ~status.isin(*_NOT_TAKEN_PLACE)

@@ -3,7 +3,7 @@
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from catalog.tables.gold import ENCOUNTER_FACT, PATIENT_SUMMARY
+from catalog.tables.gold import ENCOUNTER_FACT, PATIENT_SUMMARY, PERSON
 from catalog.tables.gold_patient import LAST_VITAL_SIGNS
 from catalog.tables.silver import CONDITION, LAB_RESULT, MEDICATION_REQUEST, PATIENT, VITAL_SIGN
 from spark_jobs.mart import Source, builds
@@ -47,6 +47,7 @@ _ORDER = ("patient_id", "status", "is_not_to_be_given", "codes", "code_text")
     writes=PATIENT_SUMMARY,
     reads=(
         Source("patients", PATIENT, _PATIENT),
+        Source("people", PERSON, ("patient_id", "person_id")),
         Source("conditions", CONDITION, _CONDITION),
         Source("encounters", ENCOUNTER_FACT, _ENCOUNTER),
         Source("vital_signs", VITAL_SIGN, MEASURED),
@@ -58,6 +59,7 @@ _ORDER = ("patient_id", "status", "is_not_to_be_given", "codes", "code_text")
 )
 def patient_summary(
     patients: DataFrame,
+    people: DataFrame,
     conditions: DataFrame,
     encounters: DataFrame,
     vital_signs: DataFrame,
@@ -70,6 +72,7 @@ def patient_summary(
     today = F.lit(as_of).cast("date")
     rows = patients
     for part in (
+        people,
         _conditions(conditions),
         _use_of_care(encounters, today),
         _last_vital_signs(vital_signs),
@@ -81,6 +84,7 @@ def patient_summary(
     lived_until = F.when(F.col("is_deceased"), F.to_date("deceased_at")).otherwise(today)
     rows = rows.withColumns(
         {
+            "person_id": F.coalesce("person_id", "patient_id"),
             "as_of_on": today,
             "age_years": completed_years(F.col("birth_on"), lived_until),
             **{name: F.coalesce(name, F.array()) for name in ("active_condition_codes", "last_lab_results")},

@@ -1,6 +1,7 @@
 """gold.readmission from gold.encounter_fact and silver.procedure: a 30-day measure in the shape of CMS's.
 
-Encounters become stays, stays are judged as index admissions, and each is compared with the person's next stay.
+Encounters become stays, stays are judged as index admissions, and each is compared with the person's next stay,
+whichever of the person's patient records it stands under.
 """
 
 from pyspark.sql import Column, DataFrame, Window
@@ -17,6 +18,7 @@ _AGAINST_ADVICE = ("aadvice", "07", "7")
 _FACT = (
     "encounter_id",
     "patient_id",
+    "person_id",
     "has_taken_place",
     "is_inpatient",
     "is_within_stay",
@@ -45,7 +47,7 @@ def readmission(encounters: DataFrame, procedures: DataFrame, *, planned_codes: 
     happened = encounters.where("has_taken_place")
     told_until = happened.agg(F.max(F.greatest("started_on", "ended_on")).alias("_told_until"))
     inpatient = happened.where(
-        "is_inpatient and not is_within_stay and patient_id is not null and started_on is not null"
+        "is_inpatient and not is_within_stay and person_id is not null and started_on is not null"
     )
     stays = _judged(_stays(inpatient, _planned_procedures(procedures, planned_codes)), planned_codes)
     compared = _with_next(stays.crossJoin(told_until))
@@ -64,7 +66,7 @@ def _planned_procedures(procedures: DataFrame, codes: PlannedCodes) -> DataFrame
 def _stays(encounters: DataFrame, procedures: DataFrame) -> DataFrame:
     """Encounters that are one stay made into one row: first start, last end, diagnosis and disposition of the last."""
     rows = encounters.join(procedures, ["encounter_id", "patient_id"], "left")
-    order = Window.partitionBy("patient_id").orderBy("started_at", F.asc_nulls_last("ended_at"), "encounter_id")
+    order = Window.partitionBy("person_id").orderBy("started_at", F.asc_nulls_last("ended_at"), "encounter_id")
     before = order.rowsBetween(Window.unboundedPreceding, -1)
     until_now = order.rowsBetween(Window.unboundedPreceding, Window.currentRow)
 
@@ -82,12 +84,12 @@ def _stays(encounters: DataFrame, procedures: DataFrame) -> DataFrame:
     final = ("died_in_hospital", "discharge_disposition_code", *diagnosis)
     is_open = F.count_if(F.col("ended_at").isNull()) > 0
     day_is_missing = F.count_if(F.col("ended_on").isNull()) > 0
-    return numbered.groupBy("patient_id", "_stay").agg(
+    return numbered.groupBy("person_id", "_stay").agg(
         F.min_by("encounter_id", "_at").alias("encounter_id"),
         F.transform(
             F.array_sort(F.collect_list(F.struct("_at", "encounter_id"))), lambda each: each["encounter_id"]
         ).alias("encounter_ids"),
-        F.min_by("facility_key", "_at").alias("facility_key"),
+        *(F.min_by(name, "_at").alias(name) for name in ("patient_id", "facility_key")),
         F.min("_at").alias("_at"),
         F.min("started_at").alias("started_at"),
         F.min("started_on").alias("started_on"),
@@ -120,7 +122,7 @@ def _judged(stays: DataFrame, codes: PlannedCodes) -> DataFrame:
 
 def _with_next(stays: DataFrame) -> DataFrame:
     """Stays with `_next`, the person's next stay, and `_days` from this discharge to it."""
-    order = Window.partitionBy("patient_id").orderBy("_at")
+    order = Window.partitionBy("person_id").orderBy("_at")
     following = F.struct("encounter_id", "facility_key", "started_on", "is_planned")
     rows = stays.withColumn("_next", F.lead(following).over(order))
     return rows.withColumn("_days", F.datediff("_next.started_on", "discharged_on"))

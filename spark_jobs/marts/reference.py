@@ -20,6 +20,7 @@ _TYPES = {
     "silver.practitioner": "Practitioner",
     "silver.organization": "Organization",
     "silver.location": "Location",
+    "silver.encounter": "Encounter",
 }
 
 

@@ -5,6 +5,6 @@ SELECT
     count(*) AS patients
 FROM lake.gold.patient_summary
 WHERE NOT is_deceased
-    AND replaced_by_patient_id IS NULL
+    AND patient_id = person_id
 GROUP BY 1, 2
 ORDER BY 1, 2

@@ -2,7 +2,7 @@
 SELECT
     day_of_week(started_on) AS weekday,
     count(*) AS visits,
-    count(DISTINCT patient_id) AS patients
+    count(DISTINCT person_id) AS people
 FROM lake.gold.encounter_fact
 WHERE has_taken_place
     AND is_emergency

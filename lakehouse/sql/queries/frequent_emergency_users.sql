@@ -5,6 +5,6 @@ SELECT
     count_if(emergency_visits_last_12_months >= 4) AS with_four_or_more_visits
 FROM lake.gold.patient_summary
 WHERE NOT is_deceased
-    AND replaced_by_patient_id IS NULL
+    AND patient_id = person_id
 GROUP BY 1
 ORDER BY 1

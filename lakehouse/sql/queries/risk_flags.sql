@@ -10,4 +10,4 @@ SELECT
     count_if(has_high_blood_pressure IS NULL) AS blood_pressure_not_known
 FROM lake.gold.patient_summary
 WHERE NOT is_deceased
-    AND replaced_by_patient_id IS NULL
+    AND patient_id = person_id

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from lakehouse.fhir import ViewError, compile_view
+from lakehouse.fhir.selects import COLLECTED
 
 
 def patient(*columns: dict[str, Any], **rest: Any) -> dict[str, Any]:
@@ -13,6 +14,10 @@ def patient(*columns: dict[str, Any], **rest: Any) -> dict[str, Any]:
 
 def column(path: str, **rest: Any) -> dict[str, Any]:
     return {"name": "v", "path": path, **rest}
+
+
+def collected_as(name: str | None, **rest: Any) -> dict[str, Any]:
+    return {"modifierExtension": [{"url": COLLECTED, "valueString": name}], **rest}
 
 
 @pytest.mark.parametrize(
@@ -110,6 +115,18 @@ def test_wrong_constant_is_refused(constant: dict[str, Any], message: str) -> No
         ({"unionAll": []}, "select[0].unionAll: has to be a list with at least one item"),
         ({"select": {}}, "select[0].select: has to be a list"),
         ({"column": {}}, "select[0].column: has to be a list"),
+        (collected_as("names"), "select[0].modifierExtension: collects rows of forEach only"),
+        (collected_as("1st", forEach="name"), "select[0].modifierExtension: has to match"),
+        (collected_as(None, forEach="name"), "has to name the column once, in valueString"),
+        (collected_as("names", forEach="name", column=[column("use"), column("text")]), "column v is defined twice"),
+        (
+            {"modifierExtension": {"url": COLLECTED}},
+            "select[0].modifierExtension: has to be a list of objects with url and value",
+        ),
+        (
+            {"unionAll": [collected_as("names", forEach="name", column=[column("use")])]},
+            "select[0].unionAll: cannot hold a select whose rows are collected",
+        ),
     ],
 )
 def test_wrong_select_is_refused(select: dict[str, Any], message: str) -> None:

@@ -1,6 +1,10 @@
 """Rows: iterations, cross joins, unions, positions, and what an empty iteration leaves."""
 
+from datetime import datetime
 from typing import Any
+
+from lakehouse.fhir import compile_view
+from lakehouse.fhir.selects import COLLECTED
 
 PATIENTS: list[dict[str, Any]] = [
     {
@@ -143,3 +147,67 @@ def test_where_conditions_all_have_to_be_true(rows) -> None:
     }
     assert rows(view, PATIENTS) == []
     assert rows({**view, "where": view["where"][:1]}, PATIENTS) == [{"id": "a"}]
+
+
+TIMESTAMP = {"tag": [{"name": "ansi/type", "value": "TIMESTAMP WITH TIME ZONE"}]}
+NAMES = {
+    "modifierExtension": [{"url": COLLECTED, "valueString": "names"}],
+    "forEach": "name",
+    "column": [
+        column("family", "family"),
+        column("given", "given", collection=True),
+        column("since", "period.start", **TIMESTAMP),
+        column("at", "%rowIndex"),
+    ],
+}
+
+
+def test_rows_that_are_collected_stay_together_in_one_column_of_the_record(rows) -> None:
+    """What a name lacks is null in its place, so that the parts of each stay together; a record stays one row."""
+    view = {"resource": "Patient", "select": [{"column": [column("id", "id")]}, NAMES, {"column": [column("b", "id")]}]}
+    dated = {"resourceType": "Patient", "id": "c", "name": [{"period": {"start": "2020-01-01T10:00:00Z"}}]}
+    found = {row["id"]: row for row in rows(view, [*PATIENTS, dated])}
+    assert found == {
+        "a": {
+            "id": "a",
+            "names": [
+                {"family": "F", "given": ["1", "2"], "since": None, "at": 0},
+                {"family": "G", "given": ["3"], "since": None, "at": 1},
+            ],
+            "b": "a",
+        },
+        "b": {"id": "b", "names": [], "b": "b"},
+        "c": {
+            "id": "c",
+            "names": [{"family": None, "given": [], "since": datetime(2020, 1, 1, 10), "at": 0}],
+            "b": "c",
+        },
+    }
+
+
+def test_collected_rows_can_stand_in_an_iteration_and_iterate_themselves(rows) -> None:
+    inner = {
+        "modifierExtension": [{"url": COLLECTED, "valueString": "each"}],
+        "forEach": "given",
+        "column": [column("given", "$this")],
+    }
+    each_name = {"forEach": "name", "column": [column("f", "family")], "select": [inner]}
+    outer = {"resource": "Patient", "select": [each_name]}
+    assert listed(rows(outer, PATIENTS)) == [("F", [{"given": "1"}, {"given": "2"}]), ("G", [{"given": "3"}])]
+    nested = {"resource": "Patient", "select": [{**NAMES, "column": NAMES["column"][:1], "select": [inner]}]}
+    assert rows(nested, PATIENTS[:1])[0]["names"] == [
+        {"family": "F", "each": [{"given": "1"}, {"given": "2"}]},
+        {"family": "G", "each": [{"given": "3"}]},
+    ]
+
+
+def test_a_collected_value_that_does_not_fit_is_a_problem_of_the_record(frame) -> None:
+    several = {**NAMES, "column": [column("given", "given"), column("since", "period.start", **TIMESTAMP)]}
+    view = compile_view({"resource": "Patient", "select": [{"column": [column("id", "id")]}, several]})
+    bad = {"resourceType": "Patient", "id": "c", "name": [{}, {"period": {"start": "yesterday"}}]}
+    found = view.project(frame([*PATIENTS, bad])).collect()
+    assert sorted((row.names or [], list(row.problems)) for row in found) == [
+        ([], []),
+        ([], ["column given: several values where one is allowed"]),
+        ([], ["column since: a value is not a timestamp"]),
+    ]

@@ -36,6 +36,8 @@ CASES: dict[str, Resource] = {
         recorder={"reference": "Practitioner/dr"},
         **verified("confirmed"),
     ),
+    "encounter-conditional": of(coding(SCT, "1"), encounter={"reference": "Encounter?identifier=urn:visit|7"}),
+    "encounter-logical": of(coding(SCT, "1"), encounter={"identifier": {"system": "urn:visit", "value": "7"}}),
     "mimic-10": of(coding(MIMIC + "icd10", "E785")),
     "mimic-9": of(coding(MIMIC + "icd9", "4019")),
     "japan": of(coding("http://hl7.org/fhir/sid/icd-10", "J18.9")),
@@ -88,6 +90,17 @@ def test_all_of_a_condition_is_there(made: dict[str, list[Made]]) -> None:
     assert [c["code"] for c in found["codes"]] == ["39065001", "T20.21"]
     assert [c["code"] for c in found["category_codes"]] == ["problem-list-item", "sdoh"]
     assert found.failed | found.warned == set()
+
+
+@pytest.mark.parametrize(
+    ("ident", "reference"),
+    [("encounter-conditional", "Encounter?identifier=urn:visit|7"), ("encounter-logical", "urn:visit|7")],
+)
+def test_an_encounter_that_is_named_by_its_identifier_is_kept_as_written(
+    made: dict[str, list[Made]], ident: str, reference: str
+) -> None:
+    found = one(made, ident)
+    assert (found["encounter_id"], found["encounter_reference"]) == (None, reference)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from spark_jobs.conform.encounter import encounter
 
 NPI = "http://hl7.org/fhir/sid/us-npi"
 ACT = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+ROLE = "http://terminology.hl7.org/CodeSystem/diagnosis-role"
 BASE: Resource = {
     "resourceType": "Encounter",
     "status": "finished",
@@ -31,6 +32,7 @@ CASES: dict[str, Resource] = {
     "full": stay(
         "2020-01-01T10:00:00-05:00",
         "2020-01-01T11:00:00-05:00",
+        identifier=[{"system": "urn:visit", "value": "7"}, {"value": "8"}],
         type=[concept(coding("http://snomed.info/sct", "185349003"), text="Check-up")],
         length={"value": 1, "code": "h", "unit": "hour"},
         reasonCode=[concept(coding(None, "I10"))],
@@ -46,6 +48,31 @@ CASES: dict[str, Resource] = {
             "dischargeDisposition": concept(coding("urn:d", "home"), coding("urn:d2", "01")),
         },
         partOf={"reference": "Encounter/outer"},
+    ),
+    "diagnoses": stay(
+        diagnosis=[
+            {
+                "condition": {"reference": "Condition/c1"},
+                "use": concept(coding("urn:own", "main"), coding(ROLE, "billing", "Billing")),
+                "rank": 1,
+            },
+            {"condition": {"reference": "Condition/c2"}, "rank": 2},
+            {"condition": {"reference": "Procedure/p1"}, "use": concept(coding("urn:own", "main"))},
+            {"condition": {"identifier": {"system": "urn:d", "value": "9"}}, "use": concept(text="in words")},
+        ],
+    ),
+    "moves": stay(
+        "2020-01-01T10:00:00Z",
+        "2020-01-09",
+        location=[
+            {
+                "location": {"reference": "Location/ward"},
+                "status": "completed",
+                "period": {"start": "2020-01-01T10:00:00+02:00", "end": "2020-01-03"},
+            },
+            {"location": {"identifier": {"system": "urn:w", "value": "4"}}, "period": {"start": "2020-01"}},
+            {"location": {"reference": "Location/bed"}},
+        ],
     ),
     "mimic": {
         **BASE,
@@ -88,6 +115,7 @@ def test_all_of_an_encounter_is_there(made: dict[str, list[Made]]) -> None:
     found = one(made, "full")
     expected = {
         "encounter_id": "full",
+        "identifiers": [{"system": "urn:visit", "value": "7"}, {"system": None, "value": "8"}],
         "patient_id": "p",
         "patient_reference": None,
         "status": "finished",
@@ -115,6 +143,28 @@ def test_all_of_an_encounter_is_there(made: dict[str, list[Made]]) -> None:
     assert [c["code"] for c in found["discharge_disposition_codes"]] == ["home", "01"]
     assert found.failed == set()
     assert found.warned == set()
+
+
+def test_each_diagnosis_keeps_its_condition_role_and_rank_together(made: dict[str, list[Made]]) -> None:
+    found = one(made, "diagnoses")["diagnoses"]
+    names = ("condition_id", "condition_reference", "use_code", "rank")
+    assert [tuple(each[name] for name in names) for each in found] == [
+        ("c1", None, "billing", 1),  # FHIR's own role before the source's
+        ("c2", None, None, 2),
+        (None, "Procedure/p1", "main", None),
+        (None, "urn:d|9", None, None),
+    ]
+    assert [code["code"] for code in found[0]["use_codes"]] == ["main", "billing"]
+    assert one(made, "full")["diagnoses"] == []
+
+
+def test_each_place_keeps_its_time_and_status_together(made: dict[str, list[Made]]) -> None:
+    found = [tuple(each.values()) for each in one(made, "moves")["locations"]]
+    assert found == [
+        ("ward", None, "completed", datetime(2020, 1, 1, 8), "second", datetime(2020, 1, 3), "day"),
+        (None, "urn:w|4", None, datetime(2020, 1, 1), "month", None, None),
+        ("bed", None, None, None, None, None, None),
+    ]
 
 
 def test_an_encounter_as_mimic_writes_it(made: dict[str, list[Made]]) -> None:

@@ -1,5 +1,6 @@
 """gold.encounter_fact, worked out by hand."""
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +23,53 @@ def diagnosis(ident: str, coding: Row, patient: str = "p", encounter: str | None
     category = [{"system": None, "code": "encounter-diagnosis", "display": None}]
     given = {"is_asserted": True, "codes": [coding], "category_codes": category}
     return {**given, "condition_id": ident, "patient_id": patient, "encounter_id": encounter, **more}
+
+
+def ranked(condition: str, rank: int | None, use: str = "DD") -> Row:
+    return {"condition_id": condition, "condition_reference": None, "use_code": use, "use_codes": [], "rank": rank}
+
+
+RANKED = [
+    ranked("asthma", 1),
+    ranked("second", 2, "billing"),
+    ranked("first", 1, "billing"),
+    ranked("first", 1, "billing"),
+]
+
+
+def place(ident: str | None, start: str | None = None, end: str | None = None, status: str = "completed") -> Row:
+    """A location with its time in New York; a time of ten characters is a day, one of seven a month."""
+    found: Row = {"location_id": ident, "location_reference": None, "status": status}
+    for name, text in (("started", start), ("ended", end)):
+        zone = "-04:00" if text and len(text) > 10 else "+00:00"
+        found[f"{name}_at"] = datetime.fromisoformat((text + "-01")[:10] + text[10:] + zone) if text else None
+        found[f"{name}_precision"] = {7: "month", 10: "day"}.get(len(text), "second") if text else None
+    return found
+
+
+# Each within a stay from 1 May 06:00 to 3 May 06:00 in New York.
+MOVES: dict[str, Row] = {
+    "times": {
+        "locations": [
+            place("icu", "2024-05-01T22:00", "2024-05-02T15:00"),
+            place("emergency", "2024-05-01T05:00", "2024-05-01T08:00"),
+            place("ward", "2024-05-01T08:00", None, "active"),
+            place("theatre", "2024-05-02T10:00", None, "planned"),
+            place("bed-kept", "2024-05-02T11:00", None, "reserved"),
+            place("after", "2024-05-03T07:00"),
+        ]
+    },
+    "none": {"location_id": "bed", "locations": [place("bed"), place("ward")]},
+    "some": {"location_id": "ward", "locations": [place("ward"), place("icu", "2024-05-02", "2024-05-03")]},
+    "late": {
+        "location_id": "ward",
+        "locations": [place("ward", "2024-05-02T09:00", "2024-05-02T10:00"), place("icu", "2024-05-02T23:00")],
+    },
+    "vague": {"location_id": "ward", "locations": [place("ward", "2024-05")]},
+    "nameless": {"locations": [place(None)]},
+    "unlisted": {"location_reference": "urn:w|4", "locations": None},
+    "undated": {"location_id": "ward", "locations": [place("ward")], "started_precision": "month"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +96,12 @@ def made(spark: "SparkSession") -> dict[str, Row]:
         encounter("icu", *day, part_of_encounter_id="visit-then-stay", class_code="ACUTE"),
         encounter("visit-then-stay", *day, part_of_encounter_id="visit", class_code="IMP"),
         encounter("open", "2024-05-01T10:00", None, status="in-progress", ended_precision=None),
+        encounter("ranked", *day, reason_codes=[icd("R07.9")], diagnoses=RANKED),
+        encounter("at-discharge", *day, diagnoses=[ranked("second", 1, "CM"), ranked("first", 1), ranked("second", 2)]),
+        encounter("two-firsts", *day, reason_codes=[icd("R07.9")], diagnoses=[ranked("first", 1), ranked("second", 1)]),
+        encounter("no-rank", *day, diagnoses=[ranked("first", None)]),
+        encounter("refuted-first", *day, "died-second", diagnoses=[ranked("refuted", 1)]),
+        *(encounter(f"wards-{name}", *day, organization_id="new-york", **more) for name, more in MOVES.items()),
         encounter("planned", "2030-05-01T10:00", None, status="planned"),
         encounter("nobody", *day, None),
     ]
@@ -85,6 +139,7 @@ def made(spark: "SparkSession") -> dict[str, Row]:
         {"time_zones": NEW_YORK},
         encounters=encounters,
         patients=patients,
+        people=[{"patient_id": "p", "person_id": "an-older-record-of-p"}],
         conditions=conditions,
         procedures=[of("visit", procedure_id=x, is_done=x != "not") for x in ("a", "b", "not")],
         lab_results=[of("visit", x, observation_id="l", is_withdrawn=False) for x in ("p", "p", "another")],
@@ -158,11 +213,63 @@ def test_death_in_hospital_is_told_only_where_it_can_be(made: Made, encounter: s
         ("died-within", "encounter_diagnosis", "N18.3"),  # the only one that was not refuted
         ("visit", None, None),  # two, and none is said to be the first
         ("expired", None, None),  # the condition is another person's
+        ("ranked", "principal_diagnosis", "A00"),  # before the reason
+        ("two-firsts", "reason_code", "R07.9"),
     ],
 )
 def test_primary_diagnosis_says_where_it_is_from(made: Made, encounter: str, source: str | None, code: str) -> None:
     found = made[encounter]
     assert (found["primary_diagnosis_source"], found["primary_diagnosis_code"]) == (source, code)
+
+
+@pytest.mark.parametrize(
+    ("encounter", "condition", "use", "code"),
+    [
+        ("ranked", "first", "billing", "A00"),  # before the one at discharge; named twice, it is one
+        ("at-discharge", "first", "DD", "A00"),
+        ("two-firsts", None, None, None),
+        ("no-rank", None, None, None),
+        ("refuted-first", "refuted", "DD", None),
+        ("visit", None, None, None),  # the source names no diagnosis
+    ],
+)
+def test_the_principal_diagnosis_is_the_one_that_the_source_ranks_first(
+    made: Made, encounter: str, condition: str | None, use: str | None, code: str | None
+) -> None:
+    found = made[encounter]
+    assert (found["principal_condition_id"], found["principal_diagnosis_use_code"]) == (condition, use)
+    assert found["principal_diagnosis_code"] == code
+
+
+@pytest.mark.parametrize(
+    ("case", "wards"),
+    [
+        # By time and not as listed; after intensive care back to the ward that never ended. What is planned or reserved
+        # is no place where the person was, nor is what begins after the end.
+        ("times", [("emergency", "01"), ("ward", "01"), ("icu", "01"), ("ward", "02")]),
+        ("none", [("bed", "01")]),
+        ("some", [("ward", "01"), ("icu", "02"), ("ward", "03")]),
+        # In the ward before it is said to begin, and until the next place begins.
+        ("late", [("ward", "01"), ("icu", "02")]),
+        ("vague", [("ward", "01")]),
+        ("nameless", [("unknown", "01")]),
+        ("unlisted", [("urn:w|4", "01")]),
+    ],
+)
+def test_wards_follow_each_other_as_the_moves_say(made: Made, case: str, wards: list[tuple[str, str]]) -> None:
+    found = made[f"wards-{case}"]["wards"]
+    assert [(each["location_key"], str(each["started_on"])[8:]) for each in found] == wards
+    assert found[0]["started_at"].replace(tzinfo=UTC) == at("2024-05-01T10:00")
+
+
+def test_wards_are_not_told_where_the_start_is_no_day(made: Made) -> None:
+    assert made["wards-undated"]["wards"] is None
+
+
+def test_an_encounter_is_of_the_person_whose_record_it_stands_under(made: Made) -> None:
+    assert (made["visit"]["patient_id"], made["visit"]["person_id"]) == ("p", "an-older-record-of-p")
+    assert made["died-later"]["person_id"] == "died-second", "a record that is linked to none is a person of its own"
+    assert made["nobody"]["person_id"] is None
 
 
 def test_only_what_was_done_to_the_same_person_is_counted(made: Made) -> None:
@@ -178,4 +285,4 @@ def test_a_stay_inside_a_stay_and_what_never_took_place_are_marked(made: Made) -
 
 
 def test_every_encounter_has_its_row(made: Made) -> None:
-    assert len(made) == 15
+    assert len(made) == 20 + len(MOVES)

@@ -41,6 +41,16 @@ def invented(chance: random.Random, column: Column) -> Any:
     match column.type:
         case _ if column.name == "patient_id":
             return chance.choice(PATIENTS)
+        case _ if column.name == "diagnoses":
+            ranked = {"condition_id": f"c{chance.randrange(4)}", "use_code": chance.choice(("DD", "CM")), "rank": 1}
+            return [{**ranked, "condition_reference": None, "use_codes": []}] * chance.randrange(2)
+        case _ if column.name == "locations":
+            times = {
+                "started_at": datetime(2025, 3, 9, chance.randrange(24), tzinfo=UTC),
+                "started_precision": "second",
+            }
+            place = {"location_id": f"l{chance.randrange(3)}", "location_reference": None, "status": "completed"}
+            return [{**place, **times, "ended_at": None, "ended_precision": None}] * chance.randrange(2)
         case _ if column.name in WORDS:
             return chance.choice(WORDS[column.name])
         case _ if column.name.endswith("_precision"):

@@ -88,6 +88,7 @@ def made(spark: "SparkSession") -> Made:
         patient_summary,
         {"as_of": AS_OF},
         patients=patients,
+        people=[{"patient_id": "well", "person_id": "ill"}],
         conditions=CONDITIONS,
         encounters=ENCOUNTERS,
         vital_signs=[
@@ -109,6 +110,15 @@ def made(spark: "SparkSession") -> Made:
 def test_everybody_has_a_row_and_an_age_where_it_is_known(made: Made) -> None:
     # 66 on the birthday, 65 the day before it; 79 at death, the day before the 80th birthday.
     assert {p: row["age_years"] for p, row in made.items()} == {"ill": 66, "snomed": 65, "hay-fever": 79, "well": None}
+
+
+def test_each_record_names_its_person_and_one_record_of_each_stands_for_the_person(made: Made) -> None:
+    assert {p: row["person_id"] for p, row in made.items()} == {
+        "ill": "ill",
+        "snomed": "snomed",
+        "hay-fever": "hay-fever",
+        "well": "ill",
+    }
 
 
 def test_the_charlson_index_is_a_number_or_a_reason_and_never_0_for_want_of_codes(made: Made) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MRN, SSN = "urn:oid:1.2.3", "http://hl7.org/fhir/sid/us-ssn"
 NPI = "http://hl7.org/fhir/sid/us-npi"
+VISIT = "urn:visit-number"
 
 
 def carries(*values: str, system: str | None = MRN) -> list[Row]:
@@ -104,12 +105,14 @@ def test_an_identifier_names_a_record_only_if_one_alone_carries_it(spark: "Spark
         ],
         practitioners=[{"practitioner_id": "d1", "identifiers": carries("a", system=NPI)}],
         organizations=[{"organization_id": "o1", "identifiers": carries("a", system=None)}],
+        encounters=[{"encounter_id": "e1", "identifiers": carries("v", system=VISIT)}],
     )
     found = by(made, "resource_type", "system", "value")
     assert {key: (row["record_id"], row["records"]) for key, row in found.items()} == {
         ("Patient", MRN, "a"): ("p1", 1),
         ("Patient", MRN, "b"): (None, 2),
         ("Practitioner", NPI, "a"): ("d1", 1),
+        ("Encounter", VISIT, "v"): ("e1", 1),
     }
 
 
@@ -126,6 +129,7 @@ def test_references_by_identifier_lead_to_the_record_that_carries_it(spark: "Spa
             carried_by("Organization", NPI, "99", "o1"),
             carried_by("Patient", MRN, "a", "p1"),
             carried_by("Patient", MRN, "b", None),
+            carried_by("Encounter", VISIT, "7", "e1"),
         ],
         encounter=[
             {
@@ -137,7 +141,12 @@ def test_references_by_identifier_lead_to_the_record_that_carries_it(spark: "Spa
             },
             {"encounter_id": "e2", "patient_reference": f"{MRN}|b", "practitioner_reference": f"{NPI}|99"},
         ],
-        condition=[{"condition_id": "c1", "recorder_reference": "Practitioner?name=Who"}],
+        condition=[
+            {"condition_id": "c1", "recorder_reference": "Practitioner?name=Who"},
+            {"condition_id": "c2", "encounter_reference": f"Encounter?identifier={VISIT}|7"},
+            {"condition_id": "c3", "encounter_reference": f"{VISIT}|7"},
+            {"condition_id": "c4", "encounter_reference": f"{VISIT}|8"},
+        ],
         location=[{"location_id": "l1", "organization_reference": f"{NPI}|99"}],
     )
     found = {
@@ -154,6 +163,10 @@ def test_references_by_identifier_lead_to_the_record_that_carries_it(spark: "Spa
         ("silver.encounter", "e2", "practitioner_reference"): (None, None, None),
         # A practitioner carries it too, but the column is one for organizations.
         ("silver.location", "l1", "organization_reference"): ("Organization", "Organization", "o1"),
+        # By a conditional reference, and by an identifier alone, which in this column is that of an encounter.
+        ("silver.condition", "c2", "encounter_reference"): ("Encounter", "Encounter", "e1"),
+        ("silver.condition", "c3", "encounter_reference"): ("Encounter", "Encounter", "e1"),
+        ("silver.condition", "c4", "encounter_reference"): ("Encounter", None, None),
         # Several patients carry it.
         ("silver.encounter", "e2", "patient_reference"): ("Patient", None, None),
     }

@@ -18,7 +18,7 @@ KNEE, HIP = "0SRD0J9", "0SR90J9"
 
 
 def stay(ident: str, first: str, last: str | None, code: str | None = "J18.9", **more: Any) -> Row:
-    """A stay of person `ident` without its last letter, from 10:00 on one day of 2024 to 12:00 on another."""
+    """A stay of record and person `ident` without its number, from 10:00 on one day of 2024 to 12:00 on another."""
     given = {
         "has_taken_place": True,
         "is_inpatient": True,
@@ -33,7 +33,11 @@ def stay(ident: str, first: str, last: str | None, code: str | None = "J18.9", *
         "discharge_disposition_code": "home",
         "died_in_hospital": False,
     }
-    return {**given, "encounter_id": ident, "patient_id": ident.rstrip("123"), **more}
+    record = ident.rstrip("123")
+    return {**given, "encounter_id": ident, "patient_id": record, "person_id": record, **more}
+
+
+RECORDS = {"person_id": "two-records"}
 
 
 STAYS = [
@@ -72,6 +76,16 @@ STAYS = [
     # Begun before the earlier one ended, in the same hospital: one stay.
     stay("overlap1", "01-01", "01-09"),
     stay("overlap2", "01-04", "01-05", "K35.80"),
+    # Back under another patient record of the same person: a readmission, and once more under the first one.
+    stay("tworecords1", "01-01", "01-05", **RECORDS),
+    stay("secondrecord2", "01-20", "01-22", **RECORDS),
+    stay("tworecords3", "02-01", "02-02", **RECORDS),
+    # Sent on under another record on the next day: transferred.
+    stay("sent1", "01-01", "01-05", person_id="sent-on"),
+    stay("senton2", "01-06", "01-10", facility_key="two", person_id="sent-on"),
+    # The same day in the same hospital for the same condition, under another record: one stay.
+    stay("again1", "01-01", "01-05", person_id="again"),
+    stay("againotherwise2", "01-05", "01-09", started_at=at("2024-01-05T15:00"), person_id="again"),
     # Why not: each its own reason.
     stay("dead", "01-01", "01-05", died_in_hospital=True, discharge_disposition_code="exp"),
     stay("left", "01-01", "01-05", discharge_disposition_code="aadvice"),
@@ -88,7 +102,7 @@ STAYS = [
     stay("inner", "01-02", "01-03", is_within_stay=True),
     stay("visit", "03-31", "03-31", is_inpatient=False),
     stay("cancelled", "05-01", "05-31", has_taken_place=False),
-    stay("nobody", "01-01", "01-05", patient_id=None),
+    stay("nobody", "01-01", "01-05", patient_id=None, person_id=None),
 ]
 PROCEDURES = [
     {"encounter_id": "planned2", "patient_id": "planned", "is_done": True, "icd10pcs_code": KNEE},
@@ -122,6 +136,10 @@ def made(spark: "SparkSession") -> Made:
         ("same1", None, None),
         ("other1", "other2", 0),
         ("unknown1", "unknown2", 0),
+        ("tworecords1", "secondrecord2", 15),
+        ("secondrecord2", "tworecords3", 10),
+        ("tworecords3", None, None),
+        ("senton2", None, None),
         ("enough", None, None),
     ],
 )
@@ -139,6 +157,7 @@ def test_an_index_admission_and_what_followed(
     [
         ("moved1", "transferred"),
         ("sameday1", "transferred"),
+        ("sent1", "transferred"),
         ("dead", "died"),
         ("left", "left_against_advice"),
         ("cancer", "cancer_treatment"),
@@ -159,7 +178,9 @@ def test_encounters_of_one_stay_are_one_row(made: Made) -> None:
     same, overlap = made["same1"], made["overlap1"]
     assert (same["encounter_ids"], same["discharged_on"]) == (["same1", "same2"], on("2024-01-09"))
     assert (overlap["encounter_ids"], overlap["discharged_on"]) == (["overlap1", "overlap2"], on("2024-01-09"))
-    assert not {"same2", "overlap2", "inner", "visit", "cancelled", "nobody"} & made.keys()
+    again = made["again1"]
+    assert (again["encounter_ids"], again["patient_id"]) == (["again1", "againotherwise2"], "again")
+    assert not {"againotherwise2", "same2", "overlap2", "inner", "visit", "cancelled", "nobody"} & made.keys()
 
 
 def test_planned_stays_say_by_which_rule(made: Made) -> None:
