@@ -68,7 +68,8 @@ def held_view(ask: Ask, found: Sequence[Finding], stage: str, reason: str) -> Vi
     trend = _held_trend(ask, stage, reason)
     card = _held_card(ask, stage, reason, finding)
     replay = html.P(
-        ["Trying them again is on the page with ", html.A("all findings", href="/quality#held"), "."], className="note"
+        ["Trying them again is on the page with ", dcc.Link("all findings", href="/quality#card-held"), "."],
+        className="note",
     )
     return View(
         [_told(finding), *_held_stats(finding, trend), replace(_chart(trend, "%", _HELD), wide=True), card, replay],

@@ -107,6 +107,7 @@ def card(c: Card, page: Page, values: Mapping[str, Any]) -> Component:
             html.Div(id={"kind": "table-of", "card": c.name}) if c.figure is not None else None,
             None if empty else _foot(c, page, values),
         ],
+        id=f"card-{c.name}",
         className="card wide" if c.wide else "card",
         **{"aria-label": c.title},
     )

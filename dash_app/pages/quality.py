@@ -105,7 +105,7 @@ def _numbers(ask: Ask, results: pd.DataFrame, found: Sequence[Finding], days: pd
             "Checks that are not met at the newest run, and reasons for which records are held "
             "back, acknowledged ones included.",
             note=f"{sum(f.is_accepted for f in found):,} of them acknowledged",
-            href="/quality#findings",
+            href="/quality#card-findings",
             trend=_trend(days, "findings"),
         ),
         Stat(
@@ -114,7 +114,7 @@ def _numbers(ask: Ask, results: pd.DataFrame, found: Sequence[Finding], days: pd
             "Records in quarantine that nothing has settled, at the landing and on the way "
             "to silver. None of them is in the tables.",
             note=f"at {many(stages, 'stage')}" if held else "nothing waits",
-            href="/quality#held",
+            href="/quality#card-held",
             trend=_trend(days, "held"),
         ),
         Stat(
