@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import ask_on
 from flask.testing import FlaskClient
 
 from dash_app.app import Drawn, create_app, find_pages
@@ -15,6 +14,7 @@ from dash_app.data import Kept
 from dash_app.page import Card, Page, Sealed, Stat, View
 from lakehouse.accounts import open_accounts
 from lakehouse.settings import Settings
+from tests.dash_app.lakes import ask_on
 
 LakeOf = Callable[..., Settings]
 RUN = {"run_id": "r1", "job": "patient", "table_name": "silver.patient", "run_key": "k", "basis": "b", "mode": "full",

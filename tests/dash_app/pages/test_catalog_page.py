@@ -16,7 +16,7 @@ from dash_app.pages.catalog import PAGE
 from lakehouse.errors import InputError
 from lakehouse.settings import Settings
 from lakehouse.sql.readonly import prepare
-from tests.dash_app.conftest import ask_on, fill
+from tests.dash_app.lakes import ask_on, fill
 
 ENCOUNTER = "silver.encounter"
 CENSUS = "gold.daily_census"

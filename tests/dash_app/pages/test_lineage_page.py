@@ -13,7 +13,7 @@ from dash_app.data import Ask
 from dash_app.page import Alert, Stat, View
 from dash_app.pages.lineage import PAGE
 from lakehouse.errors import InputError
-from tests.dash_app.conftest import ask_records
+from tests.dash_app.lakes import ask_records
 
 BRONZE, PATIENT, ENCOUNTER = "bronze.fhir_resource", "silver.patient", "silver.encounter"
 FACT, READMISSION = "gold.encounter_fact", "gold.readmission"

@@ -19,7 +19,7 @@ from lakehouse import commands
 from lakehouse.accounts import Accounts, open_accounts
 from lakehouse.errors import InputError
 from lakehouse.settings import Settings
-from tests.dash_app.conftest import ask_on, fill
+from tests.dash_app.lakes import ask_on, fill
 
 FIRST, LAST = "20260110T0{}0000000000-a", "20260112T0{}0000000000-a"
 ENCOUNTER, CLAIM, READMISSION = "silver.encounter", "silver.claim", "gold.readmission"

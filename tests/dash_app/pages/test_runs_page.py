@@ -12,7 +12,7 @@ from dash_app.one_run import equation
 from dash_app.page import Alert, Stat, View
 from dash_app.pages.runs import PAGE, took
 from lakehouse.errors import InputError
-from tests.dash_app.conftest import ask_records
+from tests.dash_app.lakes import ask_records
 
 MESSAGE = "index_or_excluded (2)"
 BRONZE, PATIENT, READMISSION = "bronze.fhir_resource", "silver.patient", "gold.readmission"
