@@ -255,7 +255,10 @@ def _measure(place: Any, rows: pd.DataFrame) -> Card:
     span = _span(low, high)
     said += f"; reference range {span} {unit}".rstrip() if span else "; no reference range is told"
     said += f". {many(measured, 'value')}" + (f", the newest {_MOST_POINTS} drawn." if measured > _MOST_POINTS else ".")
-    drawn = rows.assign(at=[f"{at:%Y-%m-%d %H:%M}" for at in rows["effective_at"]])
+    drawn = rows.assign(
+        at=[f"{at:%Y-%m-%d %H:%M}" for at in rows["effective_at"]],
+        value=[float(f"{value:.6g}") for value in rows["value"]],  # more can't be seen, and makes the page heavy
+    )
     figure = figures.lines(drawn, "at", "value", unit=unit.replace("<", "&lt;"), markers=len(rows) <= 60)
     figure["layout"]["xaxis"] |= {"type": "date", "nticks": 5}
     figure["layout"]["yaxis"] |= {"rangemode": "normal", "nticks": 4}

@@ -187,7 +187,7 @@ def _icons(rule: Rule | None, trend: pd.DataFrame) -> list[str]:
 def _control(trend: pd.DataFrame) -> spc.Control | None:
     """The control chart; what is counted is never below zero, so neither is the limit that is shown."""
     found = spc.xmr_chart([float(v) for v in trend["value"].dropna().tolist()])
-    return found and replace(found, lower=tuple(max(limit, 0.0) for limit in found.lower))
+    return found and replace(found, lower=tuple(None if limit is None else max(limit, 0.0) for limit in found.lower))
 
 
 def _trend_card(rule: Rule, trend: pd.DataFrame) -> Card:

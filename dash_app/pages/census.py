@@ -265,7 +265,7 @@ def _heat(rows: pd.DataFrame) -> Card:
         said += f"the fullest hour is {top['day']} from {top['time']}:00" if alone else "no hour of the week stands out"
         said += f" ({most:,})." if alone else f" (the most is {most:,})."
     if total and untimed:
-        said += f" {untimed:,} more have no time of day."
+        said += f" {many(untimed, 'more has', 'more have')} no time of day."
     zones = ", ".join(sorted(set(rows["time_zone"])))
     figure = figures.heat(frame, "time", "day", "arrivals", x_order=[f"{h:02}" for h in range(24)], y_order=WEEKDAYS,
                           unit="arrivals")  # fmt: skip

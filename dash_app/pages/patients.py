@@ -97,12 +97,13 @@ def _pyramid(rows: pd.DataFrame) -> Card:
     said = ""
     if total:
         top = table.loc[table["all"].idxmax()]
-        said = f"{share(women, total)} of {many(total, 'living person', 'living people')} are female; "
+        said = f"{women:,} of {many(total, 'living person', 'living people')} ({share(women, total)}) "
+        said += f"{'is' if women == 1 else 'are'} female; "
         said += f"the largest group is {top['age']} years old ({int(top['all']):,})."
     if others:
         said += f" {others:,} of other or unknown sex are in the table alone."
     if without:
-        said += f" {without:,} have no age: their birth date is not told."
+        said += f" {many(without, 'has', 'have')} no age: the birth date is not told."
     columns = {"age": "age", "female": "female", "male": "male", "other": "other", "unknown": "not told", "all": "all"}
     return Card("pyramid", "Living people by age and sex", said, table, "Completed years. " + _COUNTED, figure, columns,
                 query="population", wide=True, height=80 + 28 * max(len(table), 3),

@@ -103,3 +103,18 @@ def test_json_names_table_column_element_and_how() -> None:
             }
         ],
     }
+
+
+def test_an_element_that_decides_rows_makes_its_column_decide_them() -> None:
+    graph = Graph((Edge(Node("silver.visit"), Node("bronze.raw", "payload", "Encounter.status"), INDIRECT, FILTER),))
+    assert graph.down(Node("bronze.raw", "payload")).lines() == [
+        "bronze.raw.payload",
+        "└─ silver.visit.(rows)  (filter)",
+    ]
+
+
+def test_nodes_are_found_by_name_with_or_without_layer() -> None:
+    names = GRAPH.names()
+    assert names["silver.patient.birth_on"] == names["patient.birth_on"] == [BIRTH]
+    assert names["Patient.birthDate"] == [BORN]
+    assert names["gold.stay"] == [Node("gold.stay")]

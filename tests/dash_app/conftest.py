@@ -47,6 +47,21 @@ def ask_of(lake_of: LakeOf) -> Callable[..., Ask]:
     return lambda rows=NONE, control=NONE: ask_on(lake_of(rows, control=control))
 
 
+@pytest.fixture(scope="session")
+def ask_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Ask]:
+    """Like `ask_of`, for tests that read only: a lake of the same name is made once, `ask_once("stays", {…})`."""
+    made: dict[str, Ask] = {}
+
+    def make(name: str, rows: Rows = NONE, control: Rows = NONE) -> Ask:
+        if name not in made:
+            settings = Settings(home=tmp_path_factory.mktemp("lake"), as_of="2026-01-15")
+            fill(settings, rows, control)
+            made[name] = ask_on(settings)
+        return made[name]
+
+    return make
+
+
 def ask_on(settings: Settings) -> Ask:
     """What pages ask the lake of these settings with."""
     return Reader(Moments(settings, 0), open_seal(settings), open_engine(settings)).ask()
@@ -69,11 +84,23 @@ def fill(settings: Settings, rows: Rows, records: Rows) -> None:
         if given:
             made.append(pa.Table.from_pylist([dict(row) for row in given], schema))
     catalog.engine.dispose()
+    record(db, records)
+
+
+def record(db: control.Control, records: Rows) -> None:
+    """Writes rows of the control database and lets go of it."""
     with db._engine.begin() as connection:
         for name, found in records.items():
             if found:
                 connection.execute(control.metadata.tables[name].insert(), [dict(row) for row in found])
     db._engine.dispose()
+
+
+def ask_records(home: Path, records: Rows = NONE) -> Ask:
+    """What pages ask a lake with that has run records and no table: much quicker to make, enough for pages on runs."""
+    settings = Settings(home=home, as_of="2026-01-15")
+    record(control.open_control(settings), records)
+    return ask_on(settings)
 
 
 _schemas: dict[str, pa.Schema] = {}
