@@ -209,12 +209,14 @@ def test_a_rule_that_is_met_says_so_and_offers_nothing_to_acknowledge(ask: Ask) 
 
 def test_ten_runs_give_limits_and_an_icon(ask_of: Callable[..., Ask]) -> None:
     runs = [run(f"202601{day:02}T020000000000-a", CLAIM, 100) for day in range(1, 12)]
-    values = [10, 11, 10, 11, 10, 11, 10, 11, 10, 11, 40]
+    values = [1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 40]
     results = [result(r, "location_id_resolves", "warn", v) for r, v in zip(runs, values, strict=True)]
     shown = view(ask_of({}, {"runs": runs, "quality_results": results}), table=CLAIM, check="location_id_resolves")
     assert stats(shown)["Rows that break it"].icons == ["worse_high"]
     assert shown.card("trend").summary == "40 rows at the newest of 11 runs: a special cause, outside the limits."
-    assert shown.card("trend").figure is not None
+    figure = shown.card("trend").figure
+    assert figure is not None
+    assert min(figure["data"][1]["y"]) == 0, "the lower limit of a count is not below zero"
 
 
 @pytest.mark.parametrize(
