@@ -1,6 +1,7 @@
 -- Which contacts has this person had? The newest 500 that have taken place.
 SELECT
-    f.started_at, f.ended_at, f.class_code, f.is_inpatient, f.is_emergency, e.type_text,
+    f.started_at, f.ended_at, f.class_code, coalesce(f.is_inpatient, false) AS is_inpatient,
+    coalesce(f.is_emergency, false) AS is_emergency, e.type_text,
     coalesce(f.primary_diagnosis_display, f.primary_diagnosis_code) AS diagnosis, f.facility_key,
     count(*) OVER () AS encounters
 FROM lake.gold.encounter_fact AS f
