@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from dash_app.theme import AXIS, GRID, LAYOUT, SEQUENTIAL, SERIES
+from dash_app.theme import AXIS, BLUE, GREY, GRID, LAYOUT, SEQUENTIAL, SERIES
 
 Figure = dict[str, Any]
 _FEW_BARS = 8
@@ -127,6 +127,61 @@ def spans(
     return figure
 
 
+def intervals(frame: pd.DataFrame, label: str, value: str, low: str, high: str, *, hollow: str = "") -> Figure:
+    """A point with its interval a row, in per cent, the first row on top; hollow where `hollow` has a text."""
+    rows = frame.to_dict("records")
+    trace = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": values(frame[value]),
+        "y": values(frame[label]),
+        "marker": {
+            "color": BLUE,
+            "size": 9,
+            "line": {"color": BLUE, "width": 2},
+            "symbol": ["circle-open" if hollow and row[hollow] else "circle" for row in rows],
+        },
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": [_plain(row[high] - row[value]) for row in rows],
+            "arrayminus": [_plain(row[value] - row[low]) for row in rows],
+            "color": GREY,
+            "thickness": 1.5,
+            "width": 4,
+        },
+        "cliponaxis": False,
+        "customdata": [[_plain(row[low]), _plain(row[high])] for row in rows],
+        "hovertemplate": "%{y}<br>%{x:.1f} % (%{customdata[0]:.1f} to %{customdata[1]:.1f} %)<extra></extra>",
+    }
+    figure = _figure([trace])
+    figure["layout"]["xaxis"] |= {**GRID, "rangemode": "tozero", "ticksuffix": " %"}
+    upright = {"autorange": "reversed", "showgrid": False, "type": "category", "ticklabelstandoff": 8}
+    figure["layout"]["yaxis"] |= upright
+    return figure
+
+
+def parts(names: Sequence[str], starts: Sequence[float], amounts: Sequence[float], colors: Sequence[str]) -> Figure:
+    """Bars from top to bottom that begin where others end, so that parts are seen to add up to their whole."""
+    trace = {
+        "type": "bar",
+        "orientation": "h",
+        "x": list(amounts),
+        "y": list(names),
+        "base": list(starts),
+        "marker": {"color": list(colors)},
+        "text": [f"{amount:,}" for amount in amounts],
+        "textposition": "outside",
+        "cliponaxis": False,
+        "hovertemplate": "%{y}: %{text}<extra></extra>",
+    }
+    figure = _figure([trace])
+    longest = max((start + amount for start, amount in zip(starts, amounts, strict=True)), default=0)
+    figure["layout"]["xaxis"] |= {**GRID, "range": [0, longest * 1.1 or 1]}  # room for the number beside the longest
+    figure["layout"]["yaxis"] |= {"autorange": "reversed", "showgrid": False, "type": "category"}
+    return figure
+
+
 def flow(sources: Sequence[int], targets: Sequence[int], amounts: Sequence[float], labels: Sequence[str]) -> Figure:
     """A Sankey diagram: from node to node, by place in `labels`, as wide as the amount."""
     trace = {
@@ -150,6 +205,22 @@ def flow(sources: Sequence[int], targets: Sequence[int], amounts: Sequence[float
         },
     }
     return _figure([trace])
+
+
+def labels(texts: Sequence[str], most: int = 34) -> list[str]:
+    """Texts as labels of an axis: cut, never read as markup, and each its own even where two are cut to the same."""
+    found: list[str] = []
+    for text in texts:
+        short = (text if len(text) <= most else f"{text[: most - 1].rstrip()}…").replace("<", "&lt;")
+        while short in found:
+            short += "\u200b"  # takes no room
+        found.append(short)
+    return found
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows by column name."""
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def values(column: "pd.Series[Any]") -> list[Any]:

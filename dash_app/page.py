@@ -123,6 +123,7 @@ class Card:
     empty: str = "There is nothing to show for these filters."
     wide: bool = False
     height: int = 300
+    most_rows: int = 200  # as many as the page's table holds; the CSV has all
     # A component that takes the place of the figure: for what is no chart, such as a graph to walk.
     content: "Component | None" = None
 

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
-from dash import html
+from dash import dcc, html
 
 from catalog.derive.rules import Counts, Rule
 from catalog.model import Level
@@ -37,7 +38,9 @@ def part_said(part: float, whole: float) -> str | None:
         return None
     if 0 < part < 0.001 * whole:
         return "under 0.1 %"
-    return "over 99.9 %" if 0.999 * whole < part < whole else f"{100 * part / whole:.1f} %"
+    if 0.999 * whole < part < whole:
+        return f"{int(10_000 * part / whole) / 100:.2f} %"
+    return f"{100 * part / whole:.1f} %"
 
 
 def rule_view(ask: Ask, found: Sequence[Finding], table: str, check: str) -> View:
@@ -45,10 +48,12 @@ def rule_view(ask: Ask, found: Sequence[Finding], table: str, check: str) -> Vie
     rule = rule_named(table, check)
     finding = next((f for f in found if (f.table, f.check) == (table, check)), None)
     trend = _trend(ask, rule)
-    blocks: list[Any] = [_lead(rule, finding), *_stats(rule, finding, trend), _trend_card(rule, trend)]
+    has_keys = finding is not None and rule.counts in (Counts.ACCEPTED, Counts.ROWS)
+    chart = replace(_trend_card(rule, trend), wide=not has_keys)
+    blocks: list[Any] = [_lead(rule, finding), *_stats(rule, finding, trend), chart]
     if rule.counts is Counts.HELD_BACK and finding:
         blocks.append(_held_card(ask, table, check, finding))
-    elif finding and rule.counts is not Counts.FIGURE:
+    elif finding and has_keys:
         blocks.append(_keys_card(finding))
     blocks.append(_rule_text(rule))
     return View([*blocks, *_acknowledgement(ask, rule, finding)], f"{table}: {rule.words}", _BACK, shows_filters=False)
@@ -63,10 +68,11 @@ def held_view(ask: Ask, found: Sequence[Finding], stage: str, reason: str) -> Vi
     trend = _held_trend(ask, stage, reason)
     card = _held_card(ask, stage, reason, finding)
     replay = html.P(
-        ["Trying them again is on the page with ", html.A("all findings", href="/quality#held"), "."], className="note"
+        ["Trying them again is on the page with ", dcc.Link("all findings", href="/quality#card-held"), "."],
+        className="note",
     )
     return View(
-        [_told(finding), *_held_stats(finding, trend), _chart(trend, "%", _HELD), card, replay],
+        [_told(finding), *_held_stats(finding, trend), replace(_chart(trend, "%", _HELD), wide=True), card, replay],
         f"{stage}: {words}",
         _BACK,
         shows_filters=False,
@@ -179,7 +185,9 @@ def _icons(rule: Rule | None, trend: pd.DataFrame) -> list[str]:
 
 
 def _control(trend: pd.DataFrame) -> spc.Control | None:
-    return spc.xmr_chart([float(v) for v in trend["value"].dropna().tolist()])
+    """The control chart; what is counted is never below zero, so neither is the limit that is shown."""
+    found = spc.xmr_chart([float(v) for v in trend["value"].dropna().tolist()])
+    return found and replace(found, lower=tuple(None if limit is None else max(limit, 0.0) for limit in found.lower))
 
 
 def _trend_card(rule: Rule, trend: pd.DataFrame) -> Card:
@@ -289,7 +297,8 @@ def _rule_text(rule: Rule) -> Any:
         if rule.level is Level.FAIL
         else "What breaks it is counted and shown; nothing is held back."
     )
-    terms = [
+    terms: list[tuple[str, Any]] = [
+        ("Table", dcc.Link(rule.table, href=f"/catalog?table={rule.table}")),
         ("What is true of good data", rule.doc),
         (f"Level {rule.level.value}", _LEVELS.get(rule.counts, stops)),
         (what, html.Code(rule.condition)),

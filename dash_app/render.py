@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date
 from itertools import groupby
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -16,7 +16,6 @@ from dash_app.page import Alert, Card, Choice, Day, Page, Section, Stat, View
 from dash_app.spc import ICONS
 from dash_app.words import cell, number
 
-MOST_ROWS = 200
 LONG_TEXT = 40  # a column with longer ones gets room, and the table scrolls on a phone
 _LEVELS = {"info": "blue", "warning": "yellow", "critical": "red"}
 
@@ -108,6 +107,7 @@ def card(c: Card, page: Page, values: Mapping[str, Any]) -> Component:
             html.Div(id={"kind": "table-of", "card": c.name}) if c.figure is not None else None,
             None if empty else _foot(c, page, values),
         ],
+        id=f"card-{c.name}",
         className="card wide" if c.wide else "card",
         **{"aria-label": c.title},
     )
@@ -148,11 +148,13 @@ def csv_address(page: Page, name: str, values: Mapping[str, Any]) -> str:
 
 
 def table(c: Card) -> Component:
-    """The rows, at most 200 of them, as a table that scrolls within its card."""
+    """The rows, at most as many as the card says, as a table that scrolls within its card."""
     columns = dict(c.columns or {name: name.replace("_", " ") for name in c.frame.columns})
-    rows: list[dict[str, Any]] = [{str(k): v for k, v in r.items()} for r in c.frame.head(MOST_ROWS).to_dict("records")]
+    rows: list[dict[str, Any]] = [
+        {str(k): v for k, v in r.items()} for r in c.frame.head(c.most_rows).to_dict("records")
+    ]
     long = {n for n in columns if any(isinstance(row[n], str) and len(row[n]) > LONG_TEXT for row in rows)}
-    whole = {n for n in columns if any(isinstance(row[n], datetime) for row in rows)}
+    whole = {n for n in columns if any(isinstance(row[n], date) for row in rows)}  # never broken into two lines
     right = {n for n in columns if pd.api.types.is_numeric_dtype(c.frame[n]) and c.frame[n].dtype != bool}
     head = html.Tr(
         [html.Th(words, scope="col", className="right" if n in right else "") for n, words in columns.items()]
@@ -169,7 +171,7 @@ def table(c: Card) -> Component:
                 role="region",
                 **{"aria-label": f"{c.title}, table"},
             ),
-            html.P(f"The first {MOST_ROWS} of {len(c.frame):,} rows; the CSV has all.", className="note")
+            html.P(f"The first {c.most_rows} of {len(c.frame):,} rows; the CSV has all.", className="note")
             if more > 0
             else None,
         ]

@@ -2,14 +2,15 @@
 
 p chart (a share of cases): p̄ ± 3·√(p̄(1−p̄)/nᵢ). XmR chart (a number a period): mean ± 2.66 · mean moving range.
 Special causes: a point outside the limits; seven in a row on one side of the mean; seven in a row rising or falling;
-two of three in the outer third of the limits, on one side. Fewer than ten points give no limits.
+two of three beyond two thirds of the way to a limit, on one side (for a share the whole way, before it is cut off at
+0 or 100 %). Fewer than ten points give no limits.
 """
 
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import sqrt
+from math import isclose, sqrt
 from typing import Any
 
 from dash_app.theme import AXIS, BLUE, GREY, GRID, LAYOUT, ORANGE
@@ -20,12 +21,12 @@ _RUN = 7
 
 @dataclass(frozen=True)
 class Control:
-    """One point each: value (null where there were no cases), limits, and what makes it special (empty: nothing)."""
+    """One point each: value and limits (null where there were no cases), and what makes it special (empty: nothing)."""
 
     values: tuple[float | None, ...]
     mean: float
-    lower: tuple[float, ...]
-    upper: tuple[float, ...]
+    lower: tuple[float | None, ...]
+    upper: tuple[float | None, ...]
     causes: tuple[str, ...]
 
 
@@ -36,11 +37,9 @@ def p_chart(events: Sequence[int], cases: Sequence[int]) -> Control | None:
     if len(known) < LEAST_POINTS or not sum(e for e, _ in known):
         return None
     mean = sum(e for e, _ in known) / total
-    widths = [3 * sqrt(mean * (1 - mean) / n) if n else 0.0 for n in cases]
+    widths = [300 * sqrt(mean * (1 - mean) / n) if n else None for n in cases]
     values = [100 * e / n if n else None for e, n in zip(events, cases, strict=True)]
-    lower = [100 * max(mean - w, 0.0) for w in widths]
-    upper = [100 * min(mean + w, 1.0) for w in widths]
-    return _control(values, 100 * mean, lower, upper)
+    return _control(values, 100 * mean, widths, least=0.0, most=100.0)
 
 
 def xmr_chart(values: Sequence[float]) -> Control | None:
@@ -48,43 +47,51 @@ def xmr_chart(values: Sequence[float]) -> Control | None:
     if len(values) < LEAST_POINTS:
         return None
     mean = sum(values) / len(values)
-    spread = 2.66 * sum(abs(b - a) for a, b in pairwise(values)) / (len(values) - 1)
-    count = len(values)
-    return _control(list(values), mean, [mean - spread] * count, [mean + spread] * count)
+    width = 2.66 * sum(abs(b - a) for a, b in pairwise(values)) / (len(values) - 1)
+    return _control(list(values), mean, [width] * len(values))
 
 
-def _control(values: list[float | None], mean: float, lower: list[float], upper: list[float]) -> Control:
+def _control(
+    values: Sequence[float | None],
+    mean: float,
+    widths: Sequence[float | None],
+    least: float = float("-inf"),
+    most: float = float("inf"),
+) -> Control:
+    """The chart of values whose limits are `widths` away from the mean, cut off at `least` and `most`."""
     causes = [""] * len(values)
     known = [i for i, v in enumerate(values) if v is not None]
-    found = [values[i] or 0.0 for i in known]
+    found = [(i, v, w) for i, (v, w) in enumerate(zip(values, widths, strict=True)) if v is not None and w is not None]
     # In the order of Making Data Count, the weightiest last, so that it stays.
     for start in range(len(found) - _RUN + 1):
-        run = found[start : start + _RUN]
-        if all(v > mean for v in run) or all(v < mean for v in run):
+        sides = {_side(v, mean) for _, v, _ in found[start : start + _RUN]}
+        if sides in ({1}, {-1}):
             _mark(causes, known[start : start + _RUN], "seven in a row on one side of the mean")
     for start in range(len(found) - 2):
-        places = known[start : start + 3]
-        for above in (True, False):
-            outer = [i for i in places if _in_outer_third(values[i] or 0.0, mean, lower[i], upper[i], above=above)]
+        for sign in (1, -1):
+            outer = [i for i, v, w in found[start : start + 3] if _side(v, mean + sign * w * 2 / 3) == sign]
             if len(outer) >= 2:
                 _mark(causes, outer, "two of three near a limit")
     for start in range(len(found) - _RUN + 1):
-        steps = [b - a for a, b in zip(found[start:], found[start + 1 : start + _RUN], strict=False)]
-        if all(s > 0 for s in steps) or all(s < 0 for s in steps):
+        steps = {_side(b[1], a[1]) for a, b in pairwise(found[start : start + _RUN])}
+        if steps in ({1}, {-1}):
             _mark(causes, known[start : start + _RUN], "seven in a row rising or falling")
-    for i in known:
-        if not lower[i] <= (values[i] or 0.0) <= upper[i]:
+    for i, v, w in found:
+        if _side(v, mean + w) > 0 or _side(v, mean - w) < 0:
             causes[i] = "outside the limits"
-    return Control(tuple(values), mean, tuple(lower), tuple(upper), tuple(causes))
+    lower = tuple(None if w is None else max(mean - w, least) for w in widths)
+    upper = tuple(None if w is None else min(mean + w, most) for w in widths)
+    return Control(tuple(values), mean, lower, upper, tuple(causes))
+
+
+def _side(value: float, line: float) -> int:
+    """1 above the line, -1 below, 0 on it: a share that equals the mean must not fall beside it by rounding."""
+    return 0 if isclose(value, line, rel_tol=1e-9, abs_tol=1e-9) else 1 if value > line else -1
 
 
 def _mark(causes: list[str], places: Sequence[int], cause: str) -> None:
     for place in places:
         causes[place] = cause
-
-
-def _in_outer_third(value: float, mean: float, lower: float, upper: float, *, above: bool) -> bool:
-    return value > mean + (upper - mean) * 2 / 3 if above else value < mean - (mean - lower) * 2 / 3
 
 
 @dataclass(frozen=True)
@@ -153,7 +160,10 @@ def variation(control: Control, better: str = "") -> str:
 
 def assurance(control: Control, target: float, better: str) -> str:
     """The name of the assurance icon: whether the limits of the newest point lie wholly on one side of the target."""
-    low, high = control.lower[-1], control.upper[-1]
+    low, high = next(
+        (a, b) for a, b in zip(reversed(control.lower), reversed(control.upper), strict=True)
+        if a is not None and b is not None
+    )  # fmt: skip
     if low <= target <= high:
         return "hit_or_miss"
     return "passes" if (low > target) == (better == "high") else "fails"
@@ -189,5 +199,6 @@ def chart(periods: Sequence[str], control: Control, *, unit: str = "", target: f
     if target is not None:
         traces.append({**line, "x": list(periods), "y": [target] * len(periods), "name": "Target",
                        "line": {"color": ORANGE, "width": 1, "dash": "dot"}})  # fmt: skip
-    layout = {**LAYOUT, "xaxis": {**AXIS, "showgrid": False}, "yaxis": {**AXIS, **GRID, "rangemode": "tozero"}}
+    layout = {**LAYOUT, "showlegend": True, "xaxis": {**AXIS, "showgrid": False, "type": "category", "nticks": 12},
+              "yaxis": {**AXIS, **GRID, "rangemode": "tozero", "ticksuffix": f" {unit}" if unit else ""}}  # fmt: skip
     return {"data": traces, "layout": layout}

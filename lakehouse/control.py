@@ -14,6 +14,9 @@ from catalog.lineage import Edge, Node
 from lakehouse.errors import EnvironmentFailed
 from lakehouse.settings import Settings
 
+FOLDER, DELTA = "file", "delta"
+"""Inputs of a run that are no tables of the lake stand as `file:/folder` (files in it) and `delta:NAME`."""
+
 metadata = sa.MetaData()
 
 runs = sa.Table(
@@ -46,8 +49,8 @@ run_inputs = sa.Table(
     "run_inputs",
     metadata,
     sa.Column("run_id", sa.String, primary_key=True),
-    sa.Column("table_name", sa.String, primary_key=True),
-    sa.Column("snapshot_id", sa.BigInteger, comment="Null: the table was empty."),
+    sa.Column("table_name", sa.String, primary_key=True, comment="Or file:FOLDER, or delta:NAME."),
+    sa.Column("snapshot_id", sa.BigInteger, comment="Delta: its version. Null: the table was empty, or a folder."),
 )
 
 run_counts = sa.Table(
@@ -278,6 +281,11 @@ class Control:
             results = db.execute(sa.select(quality_results).where(quality_results.c.run_id == run_id)).mappings()
             snapshots = {i["table_name"]: i["snapshot_id"] for i in inputs}
             return {**row, "inputs": snapshots, "results": [dict(r) for r in results]}
+
+    def state(self, run_id: str) -> str | None:
+        """What became of a run; None if there is no record of it."""
+        with self._engine.connect() as db:
+            return db.execute(sa.select(runs.c.state).where(runs.c.run_id == run_id)).scalar()
 
     def lineage(self, basis: str, version: int | None = None) -> list[Edge]:
         """The column lineage of all runs of a basis, as far as it was read by the rules of that version."""

@@ -13,7 +13,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from catalog.lineage import CONSTANT, UNKNOWN, Edge
 from catalog.model import Table
 from catalog.registry import TABLES
-from lakehouse.control import now
+from lakehouse.control import DELTA, FOLDER, now
 from lakehouse.session import CATALOG
 
 if TYPE_CHECKING:
@@ -33,7 +33,10 @@ class Parent:
 
 @dataclass(frozen=True)
 class Told:
-    """What is told of a run. `results` are rows of the control database's quality_results."""
+    """What is told of a run: `inputs` and `results` are as the control database has them.
+
+    `beside` are tables that it writes besides `table`, with their snapshots.
+    """
 
     run_id: str
     job: str
@@ -44,6 +47,7 @@ class Told:
     snapshot_id: int | None = None
     live_rows: int | None = None
     results: Sequence[Mapping[str, Any]] = field(default=())
+    beside: Mapping[str, int | None] = field(default_factory=dict)
 
 
 def run_uuid(run_id: str) -> str:
@@ -52,7 +56,7 @@ def run_uuid(run_id: str) -> str:
 
 
 def run_event(state: str, told: Told, error: str | None = None) -> str:
-    """The event that a run came to `state` (START, COMPLETE, FAIL), as a line of JSON."""
+    """The event that a run came to `state` (START, COMPLETE, FAIL, ABORT), as a line of JSON."""
     from openlineage.client import event_v2 as ol
     from openlineage.client.serde import Serde
 
@@ -62,7 +66,7 @@ def run_event(state: str, told: Told, error: str | None = None) -> str:
         run=_run(told, error),
         job=_job(told),
         inputs=[_input(name, snapshot) for name, snapshot in sorted(told.inputs.items())],
-        outputs=[_output(told)],
+        outputs=[_output(told), *(_beside(name, snapshot) for name, snapshot in sorted(told.beside.items()))],
         producer=_PRODUCER,
     )
     return str(Serde.to_json(event))
@@ -147,10 +151,22 @@ def _about(table: Table | None, snapshot_id: int | None) -> dict[str, Any]:
     }
 
 
-def _input(name: str, snapshot_id: int | None) -> "InputDataset":
+def _input(name: str, version: int | None) -> "InputDataset":
+    """A table with its snapshot, a Delta table with its version, or a folder of files."""
     from openlineage.client import event_v2 as ol
 
-    return ol.InputDataset(namespace=NAMESPACE, name=_full(name), facets=_about(TABLES.get(name), snapshot_id))
+    kind, _, place = name.partition(":")
+    if kind == FOLDER or (kind == DELTA and place.startswith("/")):
+        namespace, called = "file", place  # as OpenLineage names what is in the local file system
+    else:
+        namespace, called = NAMESPACE, name if kind == DELTA else _full(name)
+    return ol.InputDataset(namespace=namespace, name=called, facets=_about(TABLES.get(name), version))
+
+
+def _beside(name: str, snapshot_id: int | None) -> "OutputDataset":
+    from openlineage.client import event_v2 as ol
+
+    return ol.OutputDataset(namespace=NAMESPACE, name=_full(name), facets=_about(TABLES[name], snapshot_id))
 
 
 def _output(told: Told) -> "OutputDataset":

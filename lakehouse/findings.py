@@ -133,7 +133,7 @@ def _of_result(row: Row) -> Finding | None:
     seen = None if is_figure or row["live_rows"] != row["live_rows"] else row["live_rows"]
     outcome = "warn" if is_summed else row["outcome"]
     return Finding(
-        row["table_name"], row["check_name"], rule, row["doc"],
+        row["table_name"], row["check_name"], rule, rule.doc if rule else row["doc"],
         severity(Facts(outcome, share=share_of(value, seen))),
         value, None if seen is None else int(seen), str(row["since_full" if is_summed else "since"]),
         is_publish_held=row["state"] == "gate_failed" and outcome in ("fail", "error"),

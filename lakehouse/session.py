@@ -63,6 +63,9 @@ def spark_conf(settings: Settings, jars: list[Path]) -> dict[str, str]:
         "spark.app.name": "carelake",
         "spark.jars": ",".join(str(jar) for jar in jars),
         "spark.driver.memory": settings.driver_memory,
+        # What Spark caches has to leave room in the old generation, two thirds of the heap. At Spark's own 0.6, jobs
+        # over 2 million Observations side by side filled it: 168 full collections in 27 minutes, most in the last five.
+        "spark.memory.fraction": "0.4",
         "spark.driver.host": "127.0.0.1",  # loopback only, whatever the machine's name resolves to
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": "false",  # its pages show SQL literals to anyone on the machine

@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     planned_codes: Path | None = Field(
         None, description="CSV of planned procedures and diagnoses for readmissions; empty: the short list that ships."
     )
+    query_seconds: int = Field(300, ge=1, description="A query of `lake sql` that takes longer is stopped.")
     as_of: str = Field("", pattern=r"^(\d{4}-\d\d-\d\d)?$", description="The run's clock as a UTC day; empty: today.")
 
     @field_validator("time_zone", "facility_time_zones")

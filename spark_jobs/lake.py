@@ -19,6 +19,8 @@ from spark_jobs.schedule import AnyJob, Failure, run_side_by_side
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from spark_jobs.ingest.delta import DeltaLanding
+    from spark_jobs.ingest.delta_fhir import FhirLanding
     from spark_jobs.ingest.extract.account import ExtractLanding
     from spark_jobs.ingest.land import Landing
 
@@ -45,14 +47,24 @@ class Lake:
 
         threads = self.settings.cores or os.cpu_count() or 2
         files = land.look_at(discover(paths), self.settings, threads, lambda d, t: progress("Looking at files", d, t))
-        return land.ingest(
-            self.spark,
-            self.control,
-            self.settings,
-            files,
-            progress=lambda d, t: progress("Landing records", d, t),
-            observe=observe,
-        )
+        with command(self.settings, "lake ingest fhir") as parent:
+            return land.ingest(
+                self.spark,
+                self.control,
+                self.settings,
+                files,
+                progress=lambda d, t: progress("Landing records", d, t),
+                observe=observe,
+                parent=parent,
+            )
+
+    def land_again(self, *, encoding: str | None = None, source_file: str | None = None) -> "Landing":
+        """Try again what could not land; see `ingest.land.replay`."""
+        from spark_jobs.ingest.land import replay
+
+        given = (self.spark, self.control, self.settings)
+        with command(self.settings, "lake replay") as parent:
+            return replay(*given, encoding=encoding, source_file=source_file, parent=parent)
 
     def land_csv(
         self,
@@ -60,23 +72,43 @@ class Lake:
         paths: Sequence[str],
         progress: Callable[[str, int, int], None],
         observe: Observer = silent,
+        *,
+        again: bool = False,
     ) -> "ExtractLanding":
-        """Ingest CSV files, folders and globs by a mapping; `progress` hears (what, done, total) in bytes."""
+        """Ingest CSV files, folders and globs by a mapping; `progress` hears (what, done, total) in bytes.
+
+        `again` reads files that this mapping has read before once more.
+        """
         from spark_jobs.ingest import land
         from spark_jobs.ingest.discover import discover
         from spark_jobs.ingest.extract.land import ingest_csv
 
         threads = self.settings.cores or os.cpu_count() or 2
         files = land.look_at(discover(paths), self.settings, threads, lambda d, t: progress("Looking at files", d, t))
-        return ingest_csv(
-            self.spark,
-            self.control,
-            self.settings,
-            mapping,
-            files,
-            progress=lambda d, t: progress("Landing rows", d, t),
-            observe=observe,
-        )
+        with command(self.settings, "lake replay" if again else "lake ingest csv") as parent:
+            return ingest_csv(
+                self.spark,
+                self.control,
+                self.settings,
+                mapping,
+                files,
+                progress=lambda d, t: progress("Landing rows", d, t),
+                observe=observe,
+                parent=parent,
+                again=again,
+            )
+
+    def land_delta(
+        self, path: str, fhir_column: str | None = None, name: str | None = None, observe: Observer = silent
+    ) -> "DeltaLanding | FhirLanding":
+        """Ingest what is new in a Delta table: its rows, or the FHIR resources of one of its columns."""
+        from spark_jobs.ingest import delta, delta_fhir
+
+        given = (self.spark, self.control, self.settings, path)
+        with command(self.settings, "lake ingest delta") as parent:
+            if fhir_column:
+                return delta_fhir.ingest(*given, fhir_column, name, observe=observe, parent=parent)
+            return delta.ingest(*given, name, observe=observe, parent=parent)
 
     def run(
         self,

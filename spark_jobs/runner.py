@@ -26,7 +26,7 @@ from spark_jobs.job import Job
 from spark_jobs.mart import Mart
 from spark_jobs.mart_plan import MartPlan, plan_mart
 from spark_jobs.plan import Plan, make_plan
-from spark_jobs.report import reported
+from spark_jobs.report import reported, settled
 from spark_jobs.run import STEPS, Observer, Run, branch_name, silent
 
 if TYPE_CHECKING:
@@ -49,11 +49,11 @@ class RunResult:
     seconds: float = 0.0
 
 
-def recover(spark: "SparkSession", control: Control, table: Table) -> None:
-    """Bring the records of runs that died into line with what they did: published, or nothing at all."""
+def recover(spark: "SparkSession", control: Control, table: Table) -> list[str]:
+    """Bring the records of runs that died into line with what they did: published, or nothing at all; their ids."""
     unfinished = control.unfinished(table.name)
     if not unfinished:
-        return
+        return []
     published = {s.summary.get(tables.RUN_ID): s.id for s in tables.history(spark, table)}
     for run_id in unfinished:
         tables.drop_branch(spark, table, branch_name(run_id))
@@ -62,6 +62,7 @@ def recover(spark: "SparkSession", control: Control, table: Table) -> None:
         else:
             quarantine.take_back(spark, run_id)
             control.finish(run_id, "interrupted", message="The process ended before it was published.")
+    return unfinished
 
 
 @tables.retried()
@@ -86,7 +87,7 @@ def run_job(
     observe(table.name, "plan")
     for needed in (QUARANTINE, *job.read_tables, table):
         tables.ensure(session, needed)
-    recover(session, control, table)
+    settled(control, settings, recover(session, control, table), table)
     last = control.last(table.name, "published", "unchanged")
     plan: Plan | MartPlan
     if isinstance(job, Mart):
@@ -100,7 +101,7 @@ def run_job(
         control.finish(run.run_id, "unchanged", live_rows=live_rows)
         return RunResult(table.name, run.run_id, "unchanged", plan.mode, live_rows=live_rows)
     try:
-        with reported(control, settings, plan, run.run_id, parent):
+        with reported(control, settings, run.run_id, table, parent):
             result = _carry_out(run, settings)
     except GateFailed:
         raise  # recorded where it was found

@@ -35,7 +35,8 @@ def table_properties(table: Table) -> dict[str, str]:
         "write.parquet.compression-codec": "zstd",
         "write.target-file-size-bytes": str(128 << 20),
         "write.metadata.delete-after-commit.enabled": "true",
-        "write.metadata.previous-versions-max": "100",
+        # Each version lists all snapshots, and readers take the one that the catalog names: twenty are about five runs.
+        "write.metadata.previous-versions-max": "20",
         **hidden,
     }
 

@@ -40,6 +40,7 @@ window.dash_clientside.lake = {
     const address = window.location.pathname + window.location.search;
     if (window.lakeAddress !== undefined && window.lakeAddress !== address)
       window.dash_clientside.set_props("said", { children: "" });
+    if (window.lakeAddress !== address) setTimeout(toCard, 50);
     window.lakeAddress = address;
     if (window.lakePath !== undefined && window.lakePath !== path) {
       window.scrollTo(0, 0);
@@ -66,6 +67,13 @@ window.dash_clientside.lake = {
     return window.dash_clientside.no_update;
   },
 };
+
+// An address may name a card of the page: #card-held.
+function toCard() {
+  const card = window.location.hash.startsWith("#card-") && document.getElementById(window.location.hash.slice(1));
+  if (card) card.scrollIntoView();
+}
+window.addEventListener("_dashprivate_pushstate", () => setTimeout(toCard, 50));
 
 function el(type, children, className) {
   const name = type.charAt(0).toUpperCase() + type.slice(1);

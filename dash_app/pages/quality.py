@@ -26,6 +26,7 @@ _MEANS = {
     Severity.LOW: "Any other warning.",
 }
 _COLOURS = {Severity.CRITICAL: RED, Severity.HIGH: ORANGE, Severity.MEDIUM: BLUE, Severity.LOW: GREY}
+_DAY_MS, _FEW_DAYS = 86_400_000, 8
 _STATES = (("open", "Open"), ("open again", "Open again: worse, or the time is over"), ("acknowledged", "Acknowledged"))
 _COLUMNS = {
     "severity": "Severity",
@@ -104,7 +105,7 @@ def _numbers(ask: Ask, results: pd.DataFrame, found: Sequence[Finding], days: pd
             "Checks that are not met at the newest run, and reasons for which records are held "
             "back, acknowledged ones included.",
             note=f"{sum(f.is_accepted for f in found):,} of them acknowledged",
-            href="/quality#findings",
+            href="/quality#card-findings",
             trend=_trend(days, "findings"),
         ),
         Stat(
@@ -113,12 +114,12 @@ def _numbers(ask: Ask, results: pd.DataFrame, found: Sequence[Finding], days: pd
             "Records in quarantine that nothing has settled, at the landing and on the way "
             "to silver. None of them is in the tables.",
             note=f"at {many(stages, 'stage')}" if held else "nothing waits",
-            href="/quality#held",
+            href="/quality#card-held",
             trend=_trend(days, "held"),
         ),
         Stat(
             "Accepted",
-            part_said(accepted, accepted + refused),
+            (part_said(accepted, accepted + refused) or "").replace(" ", "\u00a0") or None,
             "Of the records that the runs from bronze to silver judged since each table's last full run, the part that "
             "was accepted. Deleted, superseded and not selected ones are neither.",
             note=f"{accepted:,} of {accepted + refused:,} records"
@@ -176,7 +177,7 @@ def _findings_card(found: Sequence[Finding], chosen: Sequence[Finding]) -> Card:
         said += f"; {len(found)} without the filters"
     return Card(
         "findings",
-        "Findings",
+        "Each finding",
         f"{said}.",
         frame,
         "Not so: records that a rule held back, or rows that break it; of a check of the whole table its figure. "
@@ -271,7 +272,8 @@ def _day_bars(days: pd.DataFrame) -> figures.Figure:
     figure = figures.bars(days, "day", words, names={w: w.capitalize() for w in words}, stacked=True, unit="findings")
     for trace, grade in zip(figure["data"], grades, strict=True):
         trace["marker"] = {"color": _COLOURS[grade]}
-    figure["layout"]["xaxis"] |= {"type": "category"}
+    ticks = {"dtick": _DAY_MS} if len(days) <= _FEW_DAYS else {"nticks": _FEW_DAYS}
+    figure["layout"]["xaxis"] |= {"type": "date", "tickformat": "%b %-d", **ticks}
     return figure
 
 

@@ -6,6 +6,7 @@ a stream with `project`. ViewError names the element of an invalid view.
 
 from lakehouse.errors import ViewError
 from lakehouse.fhir.columns import OutputColumn
+from lakehouse.fhir.told import record_told
 from lakehouse.fhir.view import CompiledView, compile_view, run_view
 
-__all__ = ["CompiledView", "OutputColumn", "ViewError", "compile_view", "run_view"]
+__all__ = ["CompiledView", "OutputColumn", "ViewError", "compile_view", "record_told", "run_view"]

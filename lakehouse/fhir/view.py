@@ -14,6 +14,7 @@ from pyspark.sql import types as spark
 from lakehouse.errors import ViewError
 from lakehouse.fhir.columns import ColumnPlan, OutputColumn
 from lakehouse.fhir.program import PARSED, PAYLOAD, Program, compile_program
+from lakehouse.fhir.told import ViewRows
 from lakehouse.fhir.values import Problem, quote
 
 # A stream's depth cannot be measured; what lies deeper becomes a problem of its record.
@@ -131,10 +132,12 @@ def compile_view(view: Mapping[str, Any]) -> CompiledView:
 def run_view(spark: SparkSession, view: Mapping[str, Any], resources: DataFrame) -> DataFrame:
     """The rows of a view over resources: one string column `payload`, any types, one resource a row.
 
-    Columns stand in the view's order; rows in no promised order. ViewError for an invalid view; records that the view
-    cannot take (several values where one is allowed, a wrong shape) raise when rows are read, naming the column.
+    Columns stand in the view's order; rows in no promised order. ViewError for an invalid view, and when rows are
+    computed for a record that the view cannot take (several values where one is allowed, a wrong shape), naming the
+    column. What is derived from the result raises Spark's own error for that: stand it inside `record_told`.
     """
-    return compile_view(view).run(resources)
+    compiled = compile_view(view)
+    return ViewRows(compiled.run(resources), compiled.name)
 
 
 @contextmanager

@@ -4,8 +4,9 @@ Each query gets a connection of its own, which sees the tables that the query na
 """
 
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from importlib.resources import files
@@ -44,6 +45,7 @@ class EmbeddedEngine:
         with (
             tempfile.TemporaryDirectory(prefix="lake-sql-") as spill,
             closing(open_connection(self._settings, query.tables, Path(spill))) as connection,
+            stopped_after(self._settings.query_seconds, connection),
             explained(),
         ):
             statements = connection.extract_statements(query.sql)
@@ -61,6 +63,33 @@ def fetched(result: duckdb.DuckDBPyConnection, limit: int | None = None) -> pa.T
     kinds = [str(column[1]) for column in result.description]
     reader = result.to_arrow_reader(_BATCH_ROWS)
     return _as_bigint(pa.Table.from_batches(_first(reader, limit), reader.schema), kinds)
+
+
+@contextmanager
+def stopped_after(seconds: int, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Interrupts what the connection computes when the time is up; InputError then."""
+    is_done, is_over = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        if is_done.wait(seconds):
+            return
+        is_over.set()
+        while not is_done.wait(0.1):  # an interrupt between two batches may stop nothing
+            connection.interrupt()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    except Exception:
+        if not is_over.is_set():
+            raise
+        raise InputError(
+            f"the query was stopped after {seconds} seconds: ask for fewer rows or tables, or raise LAKE_QUERY_SECONDS."
+        ) from None
+    finally:
+        is_done.set()
+        watcher.join()
 
 
 def _first(reader: pa.RecordBatchReader, limit: int | None) -> Iterator[pa.RecordBatch]:

@@ -16,7 +16,8 @@ class SqlEngine(Protocol):
         """The rows of one query, at most `limit` of them, in the query's order; instants are in UTC.
 
         `parameters` gives each `:name` in the text its value; values are bound, never pasted into the text.
-        Raises InputError for anything that is not a query, names what does not exist, or cannot be computed.
+        Raises InputError for anything that is not a query, names what does not exist, cannot be computed, or takes
+        longer than the settings allow.
         """
         ...
 

@@ -22,7 +22,7 @@ import pyarrow as pa
 from lakehouse.errors import InputError
 from lakehouse.settings import Settings
 from lakehouse.sql import sources
-from lakehouse.sql.embedded import check_parameters, fetched, open_connection
+from lakehouse.sql.embedded import check_parameters, fetched, open_connection, stopped_after
 from lakehouse.sql.problems import explained
 from lakehouse.sql.queries import named_query
 from lakehouse.sql.readonly import Query, TableName, prepare
@@ -46,6 +46,7 @@ class Moment:
     version: str
     tables: Mapping[str, TableState]
     _connection: duckdb.DuckDBPyConnection = field(repr=False)
+    _query_seconds: int = 300
     _known: frozenset[TableName] = field(repr=False)
 
     def query(self, name: str, parameters: Mapping[str, object] = {}) -> pa.Table:
@@ -55,7 +56,7 @@ class Moment:
         for table in sorted(query.tables - self._known):
             raise InputError(f"{_short(table)} is not there yet: `make demo` or `lake ingest` begins a lake.")
         check_parameters(query, parameters)
-        with explained(), self._connection.cursor() as cursor:
+        with self._connection.cursor() as cursor, stopped_after(self._query_seconds, cursor), explained():
             return fetched(cursor.execute(query.sql, dict(parameters) or None))
 
     def reads(self, name: str) -> frozenset[str]:

@@ -28,7 +28,6 @@ def ingest_delta(context: Context, path: str, name: str | None, fhir_column: str
     Rows go to bronze.delta_row as JSON. With --fhir-column, the whole FHIR resources in that column go to
     bronze.fhir_resource under the rules of any FHIR landing; rows that go from the Delta table delete nothing there.
     """
-    from spark_jobs.ingest import delta, delta_fhir
     from spark_jobs.lake import open_lake
 
     with open_lake(context.settings) as lake, bars() as advance:
@@ -36,13 +35,7 @@ def ingest_delta(context: Context, path: str, name: str | None, fhir_column: str
         def observe(_: str, step: str) -> None:
             advance("Landing rows", _STEPS.index(step) + 1, len(_STEPS))
 
-        landing: DeltaLanding | FhirLanding
-        if fhir_column:
-            landing = delta_fhir.ingest(
-                lake.spark, lake.control, lake.settings, path, fhir_column, name, observe=observe
-            )
-        else:
-            landing = delta.ingest(lake.spark, lake.control, path, name, observe=observe)
+        landing = lake.land_delta(path, fhir_column, name, observe)
     _show_landing(landing)
 
 

@@ -13,6 +13,7 @@ from spark_jobs.cli.render import bars, bytes_, seconds, table
 if TYPE_CHECKING:
     from catalog.mapping import CsvMapping
     from spark_jobs.ingest.extract.account import ExtractLanding
+    from spark_jobs.ingest.extract.again import HeldFile
     from spark_jobs.lake import Lake
 
 
@@ -54,6 +55,56 @@ def land_and_show_csv(lake: "Lake", name: str, paths: Sequence[str]) -> "Extract
         landing = lake.land_csv(mapping, list(paths), advance)
     show_csv(landing, time.monotonic() - started)
     return landing
+
+
+def replay_csv(lake: "Lake", stage: str | None, source_file: str | None, mapping_file: str | None) -> None:
+    """Read files with held rows again, those that can come out differently or all of a stage; say what is left."""
+    from spark_jobs.ingest.extract.again import STAGES, held_files
+
+    chosen: dict[str, list[str]] = {}
+    mappings: dict[str, CsvMapping | None] = {}
+    for file in held_files(lake.spark, lake.control, (stage,) if stage else STAGES, source_file):
+        if file.mapping not in mappings:
+            mappings[file.mapping] = _current(file.mapping, mapping_file)
+        mapping = mappings[file.mapping]
+        if said := _obstacle(file, mapping, is_asked=stage is not None):
+            click.secho(f"{file.rows:,} rows of {file.path} stay held back: {said}", fg="yellow", err=True)
+        elif file.path not in chosen.setdefault(file.mapping, []):
+            chosen[file.mapping].append(file.path)
+    for name, paths in chosen.items():
+        mapping = mappings[name]
+        if mapping and paths:
+            started = time.monotonic()
+            with bars() as advance:
+                landing = lake.land_csv(mapping, paths, advance, again=True)
+            show_csv(landing, time.monotonic() - started)
+
+
+def _current(name: str, mapping_file: str | None) -> "CsvMapping | None":
+    """The mapping of that name as it is now; None if it does not ship and `mapping_file` is another."""
+    from catalog.mapping import available
+
+    if mapping_file is not None and Path(mapping_file).stem == name:
+        return mapping_of(mapping_file)
+    return mapping_of(name) if name in available() else None
+
+
+def _obstacle(file: "HeldFile", mapping: "CsvMapping | None", *, is_asked: bool) -> str | None:
+    """Why reading the file again is not possible, or no use; None if it is."""
+    if mapping is None:
+        return (
+            f"the mapping {file.mapping} does not ship; say where it is: `lake replay --mapping {file.mapping}.json`."
+        )
+    if not file.is_there:
+        return (
+            f"the file is gone, or is another by now; give it again: `lake ingest csv FILE --mapping {file.mapping}`."
+        )
+    if not is_asked and mapping.version == file.mapping_version and not file.has_new_values:
+        return (
+            f"the mapping {file.mapping} is the one that held them back, and no value table came since. Change it, or "
+            "read them again all the same with `lake replay --stage bronze.fhir_resource` (or bronze.csv_row)."
+        )
+    return None
 
 
 def show_csv(landing: "ExtractLanding", took: float) -> None:

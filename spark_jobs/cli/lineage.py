@@ -135,9 +135,17 @@ def _as_text(
 
 
 def _as_of(run: dict[str, Any]) -> str:
-    read = ", ".join(f"{table} at {snapshot or 'no snapshot'}" for table, snapshot in sorted(run["inputs"].items()))
+    read = ", ".join(_at(name, snapshot) for name, snapshot in sorted(run["inputs"].items()))
     made = f"snapshot {run['snapshot_id']}" if run["snapshot_id"] else "nothing new"
     return f"{run['table_name']}: run {run['run_id']} made {made} from {read}."
+
+
+def _at(name: str, snapshot: int | None) -> str:
+    from lakehouse.control import FOLDER
+
+    if name.startswith(f"{FOLDER}:"):
+        return f"files in {name.removeprefix(f'{FOLDER}:')}"
+    return f"{name} at {snapshot or 'no snapshot'}"
 
 
 COMMANDS: tuple[click.Command, ...] = (lineage,)

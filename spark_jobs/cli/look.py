@@ -113,10 +113,18 @@ def runs(context: Context, run_id: str | None, limit: int) -> None:
     for key, value in run[0].items():
         click.echo(f"{key:>18}  {'' if value is None else value}")
     inputs = db.select(sa.select(c.run_inputs).where(c.run_inputs.c.run_id == run_id))
-    table("\nRead", ["table", "snapshot"], [[i["table_name"], str(i["snapshot_id"] or "empty")] for i in inputs])
+    table("\nRead", ["table", "snapshot"], [[i["table_name"], _version(i)] for i in inputs])
     counts = db.select(sa.select(c.run_counts).where(c.run_counts.c.run_id == run_id))
     rows = [[n["batch_id"], n["source_file"], n["status"], n["records"]] for n in counts]
     table("\nRecords", ["batch", "source", "became", "records"], rows, right=["records"])
+
+
+def _version(read: dict[str, Any]) -> str:
+    from lakehouse.control import FOLDER
+
+    if read["table_name"].startswith(f"{FOLDER}:"):
+        return ""
+    return "empty" if read["snapshot_id"] is None else str(read["snapshot_id"])
 
 
 def _took(run: dict[str, Any]) -> str:
@@ -265,7 +273,22 @@ def _cell(value: object) -> str:
     return visible(value.decode("utf-8", "replace") if isinstance(value, bytes) else value)
 
 
-@click.command()
+class _Asking(click.Command):
+    """A command with a query, which is one also where it begins with a comment and so looks like an option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put such a query where Click takes it for an argument."""
+        options = {option for parameter in self.params for option in parameter.opts}
+        given = args[: args.index("--")] if "--" in args else args
+        comments = [
+            a for a in given if a.startswith("--") and len(a.split(None, 1)) > 1 and a.split("=")[0] not in options
+        ]
+        return super().parse_args(
+            ctx, [*(a for a in args if a not in comments), *(["--", *comments] if comments else [])]
+        )
+
+
+@click.command(cls=_Asking)
 @click.argument("query", required=False)
 @click.option("--file", "path", type=click.File("r"), help="Read the query from a file; - is standard input.")
 @click.option("--name", help="Run a query that ships with Carelake.")

@@ -1,8 +1,6 @@
 """`lake view`: a ViewDefinition over files, without a lake."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +25,7 @@ def view(context: Context, view: Path, path: str, form: Any, limit: int) -> None
     from pyspark.sql.pandas.types import to_arrow_schema
 
     from lakehouse.errors import InputError, ViewError
-    from lakehouse.fhir import compile_view, run_view
+    from lakehouse.fhir import compile_view, record_told, run_view
     from lakehouse.session import spark_session
     from lakehouse.sql.output import render
     from spark_jobs.ingest.discover import discover, inspect_all, plan
@@ -47,28 +45,12 @@ def view(context: Context, view: Path, path: str, form: Any, limit: int) -> None
         tally = Tally.start(spark)
         rows = landed(spark, plan(files, settings.chunk_bytes), "view", datetime.now(UTC), settings, tally)
         result = run_view(spark, definition, rows.where("payload is not null").select("payload")).limit(limit)
-        with _problem_told(compiled.name):
+        with record_told(compiled.name):
             found = [row.asDict(recursive=True) for row in result.collect()]
         render(pa.Table.from_pylist(found, to_arrow_schema(result.schema)), form, sys.stdout)
     if left_out := tally.total.rejected:
         told = f"{left_out:,} records of the input can't be read and are left out; `lake ingest fhir` says why."
         click.secho(told, fg="yellow", err=True)
-
-
-@contextmanager
-def _problem_told(view_name: str) -> Iterator[None]:
-    """What makes a record unusable for a view is raised inside Spark: its sentence stands in the stack's text."""
-    import re
-
-    from lakehouse.errors import ViewError
-
-    try:
-        yield
-    except Exception as error:
-        said = re.search(rf"\bview {re.escape(view_name)}: .*", str(error))
-        if said is None:
-            raise
-        raise ViewError(f"A record does not fit the {said.group().strip()}.") from error
 
 
 COMMANDS: tuple[click.Command, ...] = (view,)

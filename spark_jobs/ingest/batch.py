@@ -4,12 +4,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from catalog.model import Table
 from catalog.tables.ops import QUARANTINE
 from lakehouse import quarantine, tables
-from lakehouse.control import Control, new_id, now
+from lakehouse.control import FOLDER, Control, new_id, now
+from lakehouse.events import Parent
+from lakehouse.settings import Settings
+from spark_jobs.report import reported, settled
 from spark_jobs.runner import Observer, branch_name, recover
 
 if TYPE_CHECKING:
@@ -59,21 +63,29 @@ class Batch:
         self.control.finish(self.batch_id, "unchanged")
 
 
-def clear_up(session: "SparkSession", control: Control, table: Table) -> None:
+def clear_up(session: "SparkSession", control: Control, settings: Settings, table: Table) -> None:
     """Make the tables that a landing needs, and bring what a killed one left behind into line."""
     tables.ensure(session, table)
     tables.ensure(session, QUARANTINE)
-    recover(session, control, table)
+    settled(control, settings, recover(session, control, table), table)
+
+
+def folders(files: Iterable[str]) -> dict[str, int | None]:
+    """What a landing of files says that it read: their folders. A file's own name may say whose it is."""
+    found = {str(PurePath(name).parent) for name in files if name.startswith("/")}
+    return {f"{FOLDER}:{folder}": None for folder in sorted(found)}
 
 
 @contextmanager
 def batch(
     session: "SparkSession",
     control: Control,
+    settings: Settings,
     table: Table,
     run: Mapping[str, str],
     inputs: Mapping[str, int | None],
     observe: Observer,
+    parent: Parent | None = None,
 ) -> Iterator[Batch]:
     """A batch with its record in the control database (`job`, `basis` and `mode` are given); undone on failure."""
     observe(table.name, "plan")
@@ -82,7 +94,8 @@ def batch(
     own = {"run_id": made.batch_id, "run_key": made.batch_id, "table_name": table.name, "as_of": ""}
     control.plan({**run, **own, "base_snapshot_id": base.id if base else None, "started_at": now()}, inputs)
     try:
-        yield made
+        with reported(control, settings, made.batch_id, table, parent):
+            yield made
     except BaseException as error:
         tables.drop_branch(session, table, made.branch)
         quarantine.take_back(session, made.batch_id)

@@ -16,7 +16,9 @@ from catalog.tables.bronze import DELTA_ROW
 from lakehouse import tables
 from lakehouse.control import Control, run_inputs, runs
 from lakehouse.errors import InputError, LakeError
+from lakehouse.events import Parent
 from lakehouse.session import own_session
+from lakehouse.settings import Settings
 from spark_jobs.ingest.batch import Batch, batch, clear_up
 from spark_jobs.ingest.delta_changes import Source, changes, input_name, landed_of, new_columns, sign
 from spark_jobs.ingest.delta_log import Way, commits, open_delta, read_version, readable, way_of
@@ -81,20 +83,28 @@ def _last_landed(control: Control, name: str, target: Table) -> tuple[int, str] 
 
 
 def ingest(
-    spark: "SparkSession", control: Control, path: str, name: str | None = None, *, observe: Observer = silent
+    spark: "SparkSession",
+    control: Control,
+    settings: Settings,
+    path: str,
+    name: str | None = None,
+    *,
+    observe: Observer = silent,
+    parent: Parent | None = None,
 ) -> DeltaLanding:
     """Land what is new in the Delta table at `path` in one batch; nothing if its version landed before."""
     from pyspark import StorageLevel
 
     session = own_session(spark)
     # 1. Plan. What a killed landing left behind is cleared up before the last version is looked for.
-    clear_up(session, control, DELTA_ROW)
+    clear_up(session, control, settings, DELTA_ROW)
     source = find_source(session, control, DELTA_ROW, path, name)
     version = source.table.version
     if source.after == version:
         return DeltaLanding(source.name, version, source.after, None)
     added = new_columns(session, source)
-    with readable(source.table.path), batch(session, control, DELTA_ROW, source.run, source.input, observe) as made:
+    planned = batch(session, control, settings, DELTA_ROW, source.run, source.input, observe, parent)
+    with readable(source.table.path), planned as made:
         # 2, 4. Read, and write to a branch in one commit. Delta does not prepare its scans inside the write of another
         # format (deletion vectors would stop it), so the rows are set down first.
         found = changes(session, source, made.base).persist(StorageLevel.DISK_ONLY)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from catalog.tables.bronze import DELTA_ROW
 from lakehouse import tables
+from lakehouse.control import DELTA
 from spark_jobs.ingest.delta_log import Commit, DeltaTable, Way, commit_times, file_names, read_version
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Source:
 
 def input_name(name: str) -> str:
     """What a Delta table is called among the inputs of a run."""
-    return f"delta:{name}"
+    return f"{DELTA}:{name}"
 
 
 def new_columns(session: "SparkSession", source: Source) -> tuple[str, ...]:

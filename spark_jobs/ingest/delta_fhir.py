@@ -16,6 +16,7 @@ from catalog.tables.ops import QUARANTINE
 from lakehouse import quarantine, tables
 from lakehouse.control import Control
 from lakehouse.errors import Conflict, InputError, LakeError
+from lakehouse.events import Parent
 from lakehouse.session import own_session
 from lakehouse.settings import Settings
 from spark_jobs.ingest.batch import Batch, batch, clear_up
@@ -67,18 +68,20 @@ def ingest(
     name: str | None = None,
     *,
     observe: Observer = silent,
+    parent: Parent | None = None,
 ) -> FhirLanding:
     """Land the resources in that column of what is new in the Delta table, in one batch."""
     from pyspark import StorageLevel
 
     session = own_session(spark)
-    clear_up(session, control, FHIR_RESOURCE)
+    clear_up(session, control, settings, FHIR_RESOURCE)
     source = find_source(session, control, FHIR_RESOURCE, path, name)
     version = source.table.version
     if source.after == version:
         return FhirLanding(source.name, version, source.after, None)
     _check_column(session, source, column)
-    with readable(source.table.path), batch(session, control, FHIR_RESOURCE, source.run, source.input, observe) as made:
+    planned = batch(session, control, settings, FHIR_RESOURCE, source.run, source.input, observe, parent)
+    with readable(source.table.path), planned as made:
         rows, removed = _resource_rows(session, source, column, made.base)
         # Kept, for it is read up to three times, and numbers must not move in between.
         rows = rows.persist(StorageLevel.DISK_ONLY)

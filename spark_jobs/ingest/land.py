@@ -18,9 +18,10 @@ from catalog.tables.ops import QUARANTINE
 from lakehouse import quarantine, tables
 from lakehouse.control import Control, now
 from lakehouse.errors import Conflict, InputError, LakeError
+from lakehouse.events import Parent
 from lakehouse.session import own_session
 from lakehouse.settings import Settings
-from spark_jobs.ingest.batch import batch, clear_up
+from spark_jobs.ingest.batch import batch, clear_up, folders
 from spark_jobs.ingest.discover import SourceFile, inspect_all, plan
 from spark_jobs.ingest.frames import landed, landed_again, rejected, rejected_again
 from spark_jobs.ingest.model import Chunk, Item, Layout, Record, Rejection
@@ -85,18 +86,20 @@ def ingest(
     *,
     progress: Progress = lambda done, total: None,
     observe: Observer = silent,
+    parent: Parent | None = None,
 ) -> Landing:
     """Land files in one batch, less those that were landed before; InputError if one changes while it is read."""
     session = own_session(spark)
     # 1. Plan. What an earlier ingestion left unfinished is cleared up before its files are looked for.
-    clear_up(session, control, FHIR_RESOURCE)
+    clear_up(session, control, settings, FHIR_RESOURCE)
     new, old = new_and_old(control, files)
     skipped = [f.name for f in old]
     if not new:
         return Landing(None, skipped=skipped)
     chunks = plan(new, settings.chunk_bytes)
     tally = Tally.start(session)
-    with batch(session, control, FHIR_RESOURCE, _RUN, {}, observe) as made:
+    read = folders(f.name for f in new)
+    with batch(session, control, settings, FHIR_RESOURCE, _RUN, read, observe, parent) as made:
         batch_id, arrived_at = made.batch_id, made.arrived_at
         # 2, 4. Read and write to a branch: one pass over the files. Killed here: a stray branch.
         rows = landed(session, chunks, batch_id, arrived_at, settings, tally)
@@ -127,6 +130,7 @@ def replay(
     encoding: str | None = None,
     source_file: str | None = None,
     observe: Observer = silent,
+    parent: Parent | None = None,
 ) -> Landing:
     """Try again what could not land, from the raw bytes in quarantine.
 
@@ -134,7 +138,7 @@ def replay(
     What lands now is settled in quarantine; what still cannot land stays there with its newest reason.
     """
     session = own_session(spark)
-    clear_up(session, control, FHIR_RESOURCE)
+    clear_up(session, control, settings, FHIR_RESOURCE)
     meant = quarantine.LandingRows(source_file, _ENCODING_CODES if encoding else None)
     open_rows = session.table(tables.full_name(QUARANTINE)).where(meant.condition())
     items, counts = _read_quarantine(open_rows, encoding, settings)
@@ -142,7 +146,8 @@ def replay(
     rejections = [(name, i) for name, i in items if isinstance(i, Rejection)]
     if not items:
         return Landing(None)
-    with batch(session, control, FHIR_RESOURCE, _RUN, {}, observe) as made:
+    read = folders(name for name, _ in items)
+    with batch(session, control, settings, FHIR_RESOURCE, _RUN, read, observe, parent) as made:
         batch_id, arrived_at = made.batch_id, made.arrived_at
         made.write(landed_again(session, records, batch_id, arrived_at))
         observe(FHIR_RESOURCE.name, "quarantine")
@@ -156,10 +161,10 @@ def replay(
     return Landing(batch_id, counts)
 
 
-def discard(spark: "SparkSession", control: Control, source_file: str) -> int:
+def discard(spark: "SparkSession", control: Control, settings: Settings, source_file: str) -> int:
     """Give up what of a file could not land: settled, though nothing of it landed. How many records; rows stay."""
     session = own_session(spark)
-    clear_up(session, control, FHIR_RESOURCE)
+    clear_up(session, control, settings, FHIR_RESOURCE)
     meant = quarantine.LandingRows(source_file)
     rows = session.table(tables.full_name(QUARANTINE)).where(meant.condition())
     records = rows.where("part = 0").count()

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from a_day import seconds_by_table, timed_command, write_day
+from lineage_cost import lineage_timed
 
 from lakehouse.control import now
 from lakehouse.settings import Settings
@@ -47,7 +48,8 @@ def main() -> None:
     else:
         files, layers = [f for kind in TYPES for f in sorted(folder.glob(f"{kind}.ndjson"))], ("silver",)
     with tempfile.TemporaryDirectory(dir=cache) as home:
-        own = Settings(home=Path(home) / "lake", cache=settings.cache_dir)
+        events = str(Path(home) / "events.jsonl")
+        own = Settings(home=Path(home) / "lake", cache=settings.cache_dir, openlineage=events)
         figures, seconds = load(own, files, layers)
         figures += a_day(own, files, Path(home) / "day", layers, seconds)
     figures += small_things(settings)
@@ -69,7 +71,8 @@ def load(settings: Settings, files: list[Path], layers: tuple[str, ...]) -> tupl
     with open_lake(settings) as lake:
         session_start = time.monotonic() - started
         landing, land_seconds = timed(lambda: lake.land([str(f) for f in files], lambda what, done, total: None))
-        (results, failures), run_seconds = timed(lambda: lake.run(choose(ALL, layers)))
+        with lineage_timed() as watch:
+            (results, failures), run_seconds = timed(lambda: lake.run(choose(ALL, layers)))
         if failures:
             raise SystemExit("; ".join(f.sentence for f in failures))
         resources = landing.counts.landed
@@ -78,6 +81,7 @@ def load(settings: Settings, files: list[Path], layers: tuple[str, ...]) -> tupl
         _, plain = timed(lambda: plain_text(lake.spark, files))
         view = one_view(lake.spark)
     tables = [figure(f"  {r.table}", r.seconds, "s") for r in results]
+    side_by_side = sum(r.seconds for r in results)
     figures = [
         figure("resources", resources, ""),
         figure("NDJSON", size / 1e6, "MB"),
@@ -85,6 +89,11 @@ def load(settings: Settings, files: list[Path], layers: tuple[str, ...]) -> tupl
         figure("landing (bronze)", land_seconds, "s", baseline=plain, of="Spark's text reader into the same table"),
         figure(f"{' and '.join(layers)}, gates included", run_seconds, "s"),
         *tables,
+        figure(
+            "lineage, seconds of all runs", watch.total, "s", baseline=side_by_side, of="what the runs took, added up"
+        ),
+        figure("lineage, share of the runs", 100 * watch.total / side_by_side, "%", target="at most 3 %"),
+        *(figure(f"  lineage, {name}", spent, "s") for name, spent in watch.seconds.items()),
         figure("whole load", whole, "s", baseline=plain, of="Spark's text reader into the same table"),
         figure("whole load", resources / whole, "resources/s", target="at least 10,000, aim at 20,000"),
         figure("driver, peak resident", memory, "GB", target="at most 4"),

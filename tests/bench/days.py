@@ -9,6 +9,7 @@ that runs use. A load takes seconds; upkeep is told on which simulated day each 
 
 import argparse
 import json
+import math
 import tempfile
 import time
 from bisect import bisect_right
@@ -162,42 +163,51 @@ PANELS = (
     ("Manifests at the head", lambda d: d["bronze_manifests"] + d["silver_manifests"]),
     ("Metadata on disk, kB", lambda d: (d["bronze_metadata_bytes"] + d["silver_metadata_bytes"]) / 1000),
 )
-WIDTH, HEIGHT, LEFT, TOP = 400, 200, 60, 40
+WIDTH, HEIGHT, LEFT, TOP = 420, 180, 60, 70
+LINES = (("without upkeep", "#9c4a00"), ("with upkeep", "#00557f"))
 
 
 def draw(without: list[Day], upkept: list[Day]) -> str:
     """Small charts side by side, a line without upkeep and one with it, as SVG."""
     shown = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {2 * WIDTH + 20} {2 * HEIGHT + 150}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {2 * WIDTH} {2 * HEIGHT + 170}" '
         'font-family="sans-serif" font-size="12" role="img" aria-label="Files and metadata by simulated day">',
         '<rect width="100%" height="100%" fill="#ffffff"/>',
     ]
+    for place, (name, colour) in enumerate(LINES):
+        x = LEFT + 150 * place
+        shown.append(f'<path d="M{x} 20h24" stroke="{colour}" stroke-width="2.5"/>')
+        shown.append(f'<text x="{x + 30}" y="24" fill="{colour}">{name}</text>')
     for place, (title, value) in enumerate(PANELS):
-        x, y = place % 2 * WIDTH + LEFT, place // 2 * (HEIGHT + 60) + TOP
-        shown += _panel(x, y, title, value, without, upkept)
-    shown.append(f'<text x="{LEFT}" y="{2 * HEIGHT + 140}" fill="#9c4a00">— without upkeep</text>')
-    shown.append(f'<text x="{LEFT + 130}" y="{2 * HEIGHT + 140}" fill="#00557f">— with upkeep</text></svg>')
-    return "\n".join(shown) + "\n"
+        x, y = place % 2 * WIDTH + LEFT, place // 2 * (HEIGHT + 70) + TOP
+        shown += _panel(x, y, title, value, (without, upkept))
+    return "\n".join([*shown, "</svg>"]) + "\n"
 
 
 def _panel(
-    x: int, y: int, title: str, value: Callable[[Day], float], without: list[Day], upkept: list[Day]
+    x: int, y: int, title: str, value: Callable[[Day], float], courses: tuple[list[Day], list[Day]]
 ) -> list[str]:
-    width, last = WIDTH - LEFT - 20, max(d["day"] for d in without)
-    top = max(value(d) for d in without + upkept)
-    drawn = [f'<text x="{x}" y="{y - 10}" font-weight="bold">{title}</text>']
-    drawn.append(f'<path d="M{x} {y}V{y + HEIGHT}H{x + width}" fill="none" stroke="#666"/>')
-    for share in (0.0, 0.5, 1.0):
+    width, last = WIDTH - LEFT - 20, _round_up(max(d["day"] for d in courses[0]))
+    top = _round_up(max(value(d) for days in courses for d in days))
+    drawn = [f'<text x="{x}" y="{y - 14}" font-weight="bold">{title}</text>']
+    for share, anchor in ((0.0, "start"), (0.5, "middle"), (1.0, "end")):
         high = y + HEIGHT * (1 - share)
+        drawn.append(f'<path d="M{x} {high:.0f}h{width}" stroke="{"#ddd" if share else "#666"}"/>')
         drawn.append(f'<text x="{x - 6}" y="{high + 4:.0f}" text-anchor="end" fill="#444">{top * share:,.0f}</text>')
         drawn.append(
-            f'<text x="{x + width * share:.0f}" y="{y + HEIGHT + 16}" text-anchor="middle" fill="#444">'
+            f'<text x="{x + width * share:.0f}" y="{y + HEIGHT + 18}" text-anchor="{anchor}" fill="#444">'
             f"day {last * share:.0f}</text>"
         )
-    for days, colour in ((without, "#9c4a00"), (upkept, "#00557f")):
+    for days, (_, colour) in zip(courses, LINES, strict=True):
         points = " ".join(f"{x + width * d['day'] / last:.1f},{y + HEIGHT * (1 - value(d) / top):.1f}" for d in days)
         drawn.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
     return drawn
+
+
+def _round_up(figure: float) -> float:
+    """The end of an axis: a number that reads well, as does its half."""
+    unit: float = 10 ** math.floor(math.log10(max(figure, 2)))
+    return next(step * unit for step in (1, 1.2, 1.6, 2, 3, 4, 5, 6, 8, 10) if step * unit >= figure)
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ def request_of(address: str) -> dict[str, object]:
         "inputs": [
             {"id": "url", "property": "pathname", "value": path},
             {"id": "url", "property": "search", "value": f"?{search}" if search else ""},
+            {"id": "changed", "property": "data", "value": None},
         ],
         "changedPropIds": ["url.pathname"],
     }

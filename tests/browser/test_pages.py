@@ -15,6 +15,17 @@ STANDARD = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a"
 # Pages as the list has them, and what they lead to.
 ADDRESSES = [
     *find_pages(),
+    "/quality?severity=low",
+    "/quality?table=silver.coverage&check=started_at_is_known",
+    "/lineage?node=gold.readmission.is_readmitted",
+    "/lineage?node=silver.encounter",
+    "/catalog?table=silver.encounter",
+    "/census?since=1900-01-01&until=1900-01-31",  # nobody was in
+    "/census?since=nonsense",
+    "/lineage?node=nonsense",
+    "/runs?run=nonsense",
+    "/patients?patient=nonsense",
+    "/nonsense",
 ]
 
 
@@ -103,6 +114,42 @@ def test_an_analyst_writes_a_query_with_completion_and_gets_rows_and_a_chart(sit
     tab.keyboard.press("Control+Enter")
     expect(tab.get_by_role("alert")).to_contain_text("nly queries can be run here")
     assert wrong == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_person_is_found_and_shown_without_a_trace_in_the_address(site: str, tab: Page, scheme: str) -> None:
+    tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    wrong = visit(tab, site + "/patients")
+    tab.get_by_label("Name").first.fill("an")
+    tab.keyboard.press("Enter")
+    person = tab.locator("#content table a").first
+    name = person.inner_text()
+    person.click()
+    expect(tab.locator("#page-title")).not_to_have_text("Patients")
+    assert name.split()[0].lower() not in tab.url.lower()
+    expect(tab.locator(".chart .main-svg").first).to_be_attached()
+    found = Axe().run(tab, options=STANDARD)
+    assert found.violations_count == 0, found.generate_report()
+    tab.set_viewport_size({"width": 390, "height": 844})
+    visit(tab, tab.url)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    assert wrong == []
+
+
+def test_a_run_says_where_its_records_went(site: str, tab: Page) -> None:
+    wrong = visit(tab, site + "/runs?table=silver.patient")
+    tab.locator("#content table a").first.click()
+    expect(tab.locator(".back")).to_be_visible()
+    expect(tab.locator("#content")).to_contain_text("48")  # as many patients came as the sample has versions of
+    found = Axe().run(tab, options=STANDARD)
+    assert found.violations_count == 0, found.generate_report()
+    assert wrong == []
+
+
+def test_axe_would_find_what_nobody_can_use(site: str, tab: Page) -> None:
+    visit(tab, site + "/")
+    tab.evaluate("document.getElementById('content').insertAdjacentHTML('beforeend', '<img src=x><button></button>')")
+    assert Axe().run(tab, options=STANDARD).violations_count >= 2
 
 
 def test_printing_leaves_the_frame_away(site: str, tab: Page) -> None:

@@ -47,6 +47,21 @@ def ask_of(lake_of: LakeOf) -> Callable[..., Ask]:
     return lambda rows=NONE, control=NONE: ask_on(lake_of(rows, control=control))
 
 
+@pytest.fixture(scope="session")
+def ask_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Ask]:
+    """Like `ask_of`, for tests that read only: a lake of the same name is made once, `ask_once("stays", {…})`."""
+    made: dict[str, Ask] = {}
+
+    def make(name: str, rows: Rows = NONE, control: Rows = NONE) -> Ask:
+        if name not in made:
+            settings = Settings(home=tmp_path_factory.mktemp("lake"), as_of="2026-01-15")
+            fill(settings, rows, control)
+            made[name] = ask_on(settings)
+        return made[name]
+
+    return make
+
+
 def ask_on(settings: Settings) -> Ask:
     """What pages ask the lake of these settings with."""
     return Reader(Moments(settings, 0), open_seal(settings), open_engine(settings)).ask()

@@ -43,6 +43,7 @@ class Browser:
             [
                 {"id": "url", "property": "pathname", "value": path},
                 {"id": "url", "property": "search", "value": search},
+                {"id": "changed", "property": "data", "value": None},
             ],
         )
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 
 from lakehouse import commands as c
 from lakehouse.control import acknowledgements, commands, open_control
@@ -18,6 +19,8 @@ from lakehouse.errors import Conflict, InputError
 from lakehouse.lock import writing
 from lakehouse.replaying import said
 from lakehouse.settings import Settings
+from lakehouse.sql.moment import Moments
+from spark_jobs.cli import main
 from tests.dash_app.conftest import fill
 
 TABLE, CHECK = "silver.claim", "location_id_resolves"
@@ -167,6 +170,26 @@ def test_a_replay_that_died_is_found_dead_at_the_next_look(lake: Settings) -> No
     (found,) = c.history(lake, 10)
     assert (found["outcome"], "without a word" in found["message"]) == ("unknown", True)
     assert not c.replay_runs(lake)
+
+
+def test_what_people_did_is_listed_newest_first(lake: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKE_HOME", str(lake.root))
+    assert "Nobody has changed anything" in CliRunner().invoke(main, ["commands"]).output
+    c.acknowledge(lake, "ada", TABLE, CHECK, note="known", until=LATER)
+    c.withdraw(lake, "bob", TABLE, CHECK)
+    listed = CliRunner().invoke(main, ["commands"])
+    assert listed.exit_code == 0, listed.output
+    assert listed.output.index("bob") < listed.output.index("ada")
+    assert f"until {LATER}, value 10.0" in listed.output
+
+
+def test_what_was_changed_from_here_is_seen_at_once(lake: Settings) -> None:
+    moments = Moments(lake, every_seconds=3600)
+    before = moments.now()
+    c.acknowledge(lake, "ada", TABLE, CHECK, note="known", until=LATER)
+    assert moments.now() is before
+    moments.look_again()
+    assert moments.now().query("dashboard/quality_acknowledged").num_rows == 1
 
 
 @pytest.mark.parametrize(("exit_code", "outcome"), [(0, "done"), (4, "failed"), (1, "failed"), (-9, "failed")])

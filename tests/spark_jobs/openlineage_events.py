@@ -1,7 +1,7 @@
 """Whether an event is what OpenLineage says, by the classes that `openlineage-python` generates from its JSON schema.
 
 The schema's files are not part of that package; its classes are made from them, with every property, its type and
-whether it is required.
+whether it is required. Only of producer and schema the classes do not say so, for they fill them in themselves.
 """
 
 import importlib
@@ -13,6 +13,7 @@ import attr
 from openlineage.client import event_v2
 from openlineage.client.generated import base
 
+_FILLED_IN = {"producer", "schemaURL", "_producer", "_schemaURL"}
 _MODULES = (
     "column_lineage_dataset", "data_quality_assertions_dataset", "data_quality_metrics_dataset",
     "dataset_version_dataset", "documentation_dataset", "documentation_job", "error_message_run", "job_type_job",
@@ -42,13 +43,15 @@ def _object(value: Any, wanted: type, place: str) -> list[str]:
     if not isinstance(value, dict):
         return [f"{place} is no object"]
     if issubclass(wanted, base.BaseFacet):
+        if "_schemaURL" not in value:
+            return [f"{place}._schemaURL is missing"]
         wanted = _FACETS.get(value.get("_schemaURL", ""), wanted)
         if wanted not in _FACETS.values():
             return [f"{place} is no facet that is known: {value.get('_schemaURL')}"]
     hints = typing.get_type_hints(wanted)
     fields = {field.name: field for field in attr.fields(wanted)}
     found = [f"{place}.{name} is unknown" for name in value.keys() - fields.keys()]
-    required = {name for name, field in fields.items() if field.default is attr.NOTHING}
+    required = {name for name, field in fields.items() if field.default is attr.NOTHING or name in _FILLED_IN}
     found += [f"{place}.{name} is missing" for name in required - value.keys()]
     for name in fields.keys() & value.keys():
         found += _check(value[name], hints[name], f"{place}.{name}")

@@ -253,7 +253,7 @@ def test_events_of_a_run_are_valid_and_carry_every_facet(lake: "Lake", tmp_path:
     file = tmp_path / "told" / "events.jsonl"
     told = telling(lake, str(file))
     source = [observation("secret-id", 7), observation("bad", -5)]
-    ingest(told, write(tmp_path / "in", "robin.ndjson", source))
+    ingest(lake, write(tmp_path / "in", "robin.ndjson", source))
     results, failures = told.run([JOB])
     assert (len(results), failures) == (1, [])
     text = file.read_text(encoding="utf-8")

@@ -31,10 +31,12 @@ BOUNDS = {
     "bronze_data_files": 30,
     "bronze_manifests": 25,
     "bronze_snapshots": 25,
+    "bronze_metadata_files": 60,
     "silver_data_files": 10,
     "silver_delete_files": 10,
     "silver_manifests": 25,
     "silver_snapshots": 25,
+    "silver_metadata_files": 70,
 }
 
 

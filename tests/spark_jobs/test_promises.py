@@ -133,7 +133,8 @@ def test_a_small_run_and_a_large_one_give_the_same_rows(
     assert (lake.spark.table("lake.silver.tiny").collect(), held(lake)) == (seen, back)
 
 
-def _die(home: Path, command: str, step: str, *paths: Path) -> None:
+def die(home: Path, command: str, step: str, *paths: Path) -> None:
+    """Land or run in a process of its own that is killed as a step begins."""
     root = Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONPATH": str(root)}
     environment.setdefault("LAKE_CACHE", str(root / ".lake" / "cache"))
@@ -151,7 +152,7 @@ def test_killed_at_any_step_and_run_again_gives_the_same_table(lake: Lake, tmp_p
     run(lake)
     before = rows(lake)
     ingest(lake, second)
-    _die(lake.settings.root, "run", step)
+    die(lake.settings.root, "run", step)
     seen = rows(lake)
     assert seen == (before if step != "record" else [("a", "final", 1), ("b", "final", 3), ("bad", "final", 7)])
     result = run(lake)
@@ -173,7 +174,7 @@ def test_a_landing_killed_at_any_step_and_run_again_lands_each_record_once(
     lake: Lake, tmp_path: Path, step: str
 ) -> None:
     file = write(tmp_path, "a.ndjson", [observation("a", 1), {"resourceType": "Observation"}])
-    _die(lake.settings.root, "ingest", step, file)
+    die(lake.settings.root, "ingest", step, file)
     ingest(lake, file)
     landed = lake.spark.table("lake.bronze.fhir_resource").collect()
     assert [r.resource_id for r in landed] == ["a"]

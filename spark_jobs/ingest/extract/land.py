@@ -15,8 +15,10 @@ from catalog.tables.ops import QUARANTINE
 from lakehouse import quarantine, tables
 from lakehouse.control import Control, new_id, now
 from lakehouse.errors import Conflict, LakeError
+from lakehouse.events import Parent
 from lakehouse.session import own_session
 from lakehouse.settings import Settings
+from spark_jobs.ingest.batch import folders
 from spark_jobs.ingest.discover import SourceFile
 from spark_jobs.ingest.extract.account import ExtractLanding, FileCounts, by_file, by_status, ledger
 from spark_jobs.ingest.extract.frames import csv_rows, no_rows, whole_files
@@ -34,6 +36,7 @@ from spark_jobs.ingest.extract.translate import (
 from spark_jobs.ingest.land import Progress, files_unchanged, parted, watched
 from spark_jobs.ingest.model import Layout
 from spark_jobs.ingest.tally import Counts, Tally
+from spark_jobs.report import reported, settled
 from spark_jobs.runner import Observer, branch_name, recover, silent
 
 if TYPE_CHECKING:
@@ -59,8 +62,10 @@ def ingest_csv(
     *,
     progress: Progress = lambda done, total: None,
     observe: Observer = silent,
+    parent: Parent | None = None,
+    again: bool = False,
 ) -> ExtractLanding:
-    """Land and translate files in one batch, less those that this mapping has read before.
+    """Land and translate files in one batch, less those that this mapping has read before, or `again` those as well.
 
     Files that an earlier version of the mapping read are read again: the newer resources replace the older ones of the
     same id, and what was held back of them is settled.
@@ -68,40 +73,45 @@ def ingest_csv(
     session = own_session(spark)
     # 1. Plan. What an earlier ingestion left unfinished is cleared up before its files are looked for.
     observe(CSV_ROW.name, "plan")
-    clear_up(session, control)
-    new, old = new_and_old(control, mapping, files)
+    clear_up(session, control, settings)
+    new, old = parted(files, set()) if again else new_and_old(control, mapping, files)
     skipped = [f.name for f in old]
     if not new:
         return ExtractLanding(None, skipped=skipped)
     batch = _Batch(session, control, settings, mapping, new)
-    try:
+    with reported(control, settings, batch.id, FHIR_RESOURCE, parent, batch.beside):
         landing = batch.run(progress, observe)
-    except BaseException as error:
-        for table in (CSV_ROW, FHIR_RESOURCE):
-            tables.drop_branch(session, table, batch.branch)
-        quarantine.take_back(session, batch.id)
-        control.finish(batch.id, "failed", message=type(error).__name__)
-        raise
-    finally:
-        for frame in batch.cached:
-            frame.unpersist()
-    batch.publish(observe)
+        batch.publish(observe)
     return ExtractLanding(batch.id, *landing, sum(f.size for f in new), skipped, batch.empty, batch.untold)
 
 
-def clear_up(session: "SparkSession", control: Control) -> None:
+def clear_up(session: "SparkSession", control: Control, settings: Settings) -> None:
     """Finish or undo what ingestions of CSV that died left: rows follow the resources that were made of them."""
     for table in (CSV_ROW, FHIR_RESOURCE, QUARANTINE):
         tables.ensure(session, table)
-    recover(session, control, FHIR_RESOURCE)
+    died = recover(session, control, FHIR_RESOURCE)
+    published: dict[str, int] = {}
     for branch in tables.branches(session, CSV_ROW):
         head = tables.current(session, CSV_ROW, branch)
         base = tables.current(session, CSV_ROW)
         run_id = head.summary.get(tables.RUN_ID) if head else None
-        if run_id and control.run(run_id)["state"] == "published":
-            tables.publish(session, CSV_ROW, branch, base.id if base else None)
+        if run_id and _happened(session, control, run_id):
+            published[run_id] = tables.publish(session, CSV_ROW, branch, base.id if base else None)
         else:
             tables.drop_branch(session, CSV_ROW, branch)
+    settled(control, settings, [run_id for run_id in died if run_id not in published], FHIR_RESOURCE)
+    for run_id, snapshot in published.items():
+        if control.state(run_id) is not None:
+            settled(control, settings, [run_id], FHIR_RESOURCE, {CSV_ROW.name: snapshot})
+
+
+def _happened(session: "SparkSession", control: Control, run_id: str) -> bool:
+    """Whether the batch was published: by its record, or where that was lost, by its resources in bronze."""
+    state = control.state(run_id)
+    if state is not None:
+        return state == "published"
+    resources = session.table(tables.full_name(FHIR_RESOURCE))
+    return not resources.where(f"batch_id = '{run_id}'").limit(1).isEmpty()
 
 
 class _Batch:
@@ -123,6 +133,7 @@ class _Batch:
         self.cached: list[DataFrame] = []
         self.id, self.arrived_at = new_id(), datetime.now(UTC)
         self.branch = branch_name(self.id)
+        self.beside: dict[str, int | None] = {CSV_ROW.name: None}
         self.base = {table.name: tables.current(session, table) for table in (CSV_ROW, FHIR_RESOURCE)}
         base = self.base[FHIR_RESOURCE.name]
         run = {
@@ -136,10 +147,23 @@ class _Batch:
             "base_snapshot_id": base.id if base else None,
             "started_at": now(),
         }
-        control.plan(run, {})
+        control.plan(run, folders(f.name for f in files))
 
     def run(self, progress: Progress, observe: Observer) -> tuple[dict[str, FileCounts], dict[tuple[str, str], int]]:
-        """All steps up to the publish; what it wrote is seen by nobody yet."""
+        """All steps up to the publish; what it wrote is seen by nobody yet, and undone on failure."""
+        try:
+            return self._run(progress, observe)
+        except BaseException as error:
+            for table in (CSV_ROW, FHIR_RESOURCE):
+                tables.drop_branch(self.session, table, self.branch)
+            quarantine.take_back(self.session, self.id)
+            self.control.finish(self.id, "failed", message=type(error).__name__)
+            raise
+        finally:
+            for frame in self.cached:
+                frame.unpersist()
+
+    def _run(self, progress: Progress, observe: Observer) -> tuple[dict[str, FileCounts], dict[tuple[str, str], int]]:
         tally = Tally.start(self.session)
         # 2, 4. Read the files once and write their rows to a branch; translate those to another branch.
         observe(CSV_ROW.name, "write")
@@ -169,7 +193,7 @@ class _Batch:
         snapshot = tables.publish(self.session, FHIR_RESOURCE, self.branch, self._base_id(FHIR_RESOURCE.name))
         self.control.publish(self.id, snapshot)
         observe(CSV_ROW.name, "publish")
-        tables.publish(self.session, CSV_ROW, self.branch, self._base_id(CSV_ROW.name))
+        self.beside[CSV_ROW.name] = tables.publish(self.session, CSV_ROW, self.branch, self._base_id(CSV_ROW.name))
         observe(CSV_ROW.name, "record")
 
     def _base_id(self, table_name: str) -> int | None:

@@ -68,6 +68,7 @@ CONTROL = {
     ],
     "quality_results": [
         result(E1, "started_at_is_known", "warn", 4), result(E1, "patient_id_resolves", "pass", 0),
+        result(E1, "part_of_encounter_id_resolves", "warn", 5), result(E2, "part_of_encounter_id_resolves", "pass", 0),
         result(C1, "location_id_resolves", "warn", 10),
         result(E2, "started_at_is_known", "pass", 0), result(E2, "patient_id_resolves", "warn", 1),
         result(R1, "index_or_excluded", "fail", 2, "fail"), result(R1, "disposition_is_known", "pass", 0),
@@ -109,22 +110,23 @@ def text(shown: View) -> str:
 
 def test_the_numbers_are_those_of_the_newest_runs(ask: Ask) -> None:
     found = stats(view(ask))
-    assert (found["Checks"].value, found["Checks"].note) == (5, "of 3 tables; 1 met")
+    assert (found["Checks"].value, found["Checks"].note) == (6, "of 3 tables; 2 met")
     assert found["Findings"].value == 6
     assert (found["Records held back"].value, found["Records held back"].note) == (2, "at 2 stages")
-    assert (found["Accepted"].value, found["Accepted"].note) == ("99.3 %", "300 of 302 records")
+    assert (found["Accepted"].value, found["Accepted"].note) == ("99.3\u00a0%", "300 of 302 records")
     assert [found[s].value for s in ("Critical", "High", "Medium", "Low")] == [1, 0, 3, 2]
     assert found["Critical"].href == "/quality?severity=critical"
 
 
 def test_the_trend_has_each_day_as_it_was(ask: Ask) -> None:
-    """On the first day two encounters were held back of 100, which is high; the second day settled one."""
+    """On the first day two encounters were held back of 100, which is high, and five pointed to no encounter; the
+    second day settled one of the two, and the five."""
     shown = view(ask)
     found = stats(shown)
-    assert (found["Findings"].trend, found["Records held back"].trend) == ([4, 6], [3, 2])
-    assert [found[s].trend for s in ("Critical", "High", "Medium", "Low")] == [[0, 1], [1, 0], [2, 3], [1, 2]]
-    assert found["Checks"].trend == [3, 5]
-    assert shown.card("by_day").summary == "6 findings on 2026-01-12, 2 more than on 2026-01-10."
+    assert (found["Findings"].trend, found["Records held back"].trend) == ([5, 6], [3, 2])
+    assert [found[s].trend for s in ("Critical", "High", "Medium", "Low")] == [[0, 1], [1, 0], [3, 3], [1, 2]]
+    assert found["Checks"].trend == [4, 6]
+    assert shown.card("by_day").summary == "6 findings on 2026-01-12, 1 more than on 2026-01-10."
 
 
 def test_each_finding_is_told_with_severity_share_and_the_way_to_its_rule(ask: Ask) -> None:

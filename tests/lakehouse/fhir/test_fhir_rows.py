@@ -3,7 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from lakehouse.fhir import compile_view
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from lakehouse.errors import ViewError
+from lakehouse.fhir import compile_view, record_told, run_view
 from lakehouse.fhir.selects import COLLECTED
 
 PATIENTS: list[dict[str, Any]] = [
@@ -211,3 +215,15 @@ def test_a_collected_value_that_does_not_fit_is_a_problem_of_the_record(frame) -
         ([], ["column given: several values where one is allowed"]),
         ([], ["column since: a value is not a timestamp"]),
     ]
+
+
+def test_a_record_that_breaks_a_view_is_told_in_a_sentence(spark: SparkSession, frame) -> None:
+    view = {"name": "people", "resource": "Patient", "select": [{"column": [column("family", "name.family")]}]}
+    rows = run_view(spark, view, frame(PATIENTS))
+    said = "^A record does not fit the view people: column family: several values where one is allowed.$"
+    for compute in (DataFrame.collect, DataFrame.toPandas, DataFrame.show, DataFrame.first):
+        with pytest.raises(ViewError, match=said):
+            getattr(rows, compute.__name__)()
+    with pytest.raises(ViewError, match=said), record_told("people"):
+        rows.groupBy("family").count().collect()
+    assert run_view(spark, view, frame(PATIENTS[1:])).collect() == [(None,)]

@@ -351,3 +351,12 @@ def test_unknown_query_name_is_refused_with_the_nearest() -> None:
         named_query("comon_conditions")
     with pytest.raises(InputError):
         named_query("../queries/common_conditions")
+
+
+def test_a_query_that_takes_too_long_is_stopped_with_what_to_do(tmp_path: Path) -> None:
+    forever = """select count(*) from unnest(sequence(1, 1000000)) as a(x)
+        cross join unnest(sequence(1, 1000000)) as b(y) where x * y = -1"""
+    engine = open_engine(Settings(home=tmp_path, query_seconds=1))
+    with pytest.raises(InputError, match=r"stopped after 1 seconds.* raise LAKE_QUERY_SECONDS"):
+        engine.query(forever)
+    assert engine.query("select 1 as one").to_pylist() == [{"one": 1}], "the next query has time of its own"

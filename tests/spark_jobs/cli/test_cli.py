@@ -250,6 +250,14 @@ def test_mistakes_are_told_in_a_sentence_with_an_exit_code(
     assert (result.exit_code, said in result.output, "Traceback" in result.output) == (code, True, False), result.output
 
 
+def test_a_query_may_begin_with_a_comment(lake_command: Lakes) -> None:
+    query = "-- how = many?\nselect 1 as one"
+    for arguments in ([query, "--format", "csv"], ["--format=csv", query], ["--format", "csv", "--", query]):
+        asked = lake_command("sql", *arguments)
+        assert (asked.exit_code, asked.stdout.split()) == (0, ["one", "1"]), asked.output
+    assert lake_command("sql", "--formt=csv", "select 1").exit_code == 2, "a mistaken option is still one"
+
+
 def test_a_wrong_setting_is_named(lake_command: Lakes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAKE_DRIVER_MEMORY", "lots")
     result = lake_command("runs")

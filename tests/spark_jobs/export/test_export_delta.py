@@ -32,7 +32,7 @@ def test_a_table_leaves_as_delta_and_comes_back(lake: Lake, tmp_path: Path) -> N
     run(lake)
     done = export(lake.spark, lake.control, TINY, str(folder))
     assert exported(folder) == [("a", 1), ("b", 2)]
-    landing = delta.ingest(lake.spark, lake.control, str(folder), "back")
+    landing = delta.ingest(lake.spark, lake.control, lake.settings, str(folder), "back")
     assert landing.landed == done.rows == 2
     back = [json.loads(r.payload) for r in lake.spark.table("lake.bronze.delta_row").collect()]
     assert sorted((r["tiny_id"], r["amount"]) for r in back) == [("a", 1), ("b", 2)]
@@ -80,7 +80,7 @@ def test_every_column_of_an_export_comes_back_as_it_left(lake: Lake, tmp_path: P
     kept = lake.spark.table("lake.silver.patient").where("not is_deleted")
     assert sorted(left.toJSON().collect()) == sorted(kept.toJSON().collect())
     assert len(left.collect()) == DeltaTable(str(folder)).to_pyarrow_table().num_rows == 3
-    landing = delta.ingest(lake.spark, lake.control, str(folder), "back")
+    landing = delta.ingest(lake.spark, lake.control, lake.settings, str(folder), "back")
     assert landing.landed == 3
     back = lake.spark.read.schema(kept.schema).json(
         lake.spark.table("lake.bronze.delta_row").rdd.map(lambda r: r.payload)

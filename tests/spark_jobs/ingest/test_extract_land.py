@@ -1,12 +1,17 @@
 """CSV through the write path: every row accounted for, held rows with their place, nothing twice, nothing half-done."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from catalog.mapping import CsvMapping, load_mapping, read_mapping
+from catalog.tables.bronze import CSV_ROW
+from lakehouse import tables
+from lakehouse.control import open_control
+from spark_jobs.cli.extract import replay_csv
 from spark_jobs.ingest.extract.account import ExtractLanding, FileCounts
 from spark_jobs.ingest.extract.land import ingest_csv
 from spark_jobs.ingest.land import look_at
@@ -32,6 +37,11 @@ bed,ward,score
 
 def beds(**ward: Any) -> CsvMapping:
     """Patients and scores by bed, with the wards' names from a table in a file; `ward` changes that table."""
+    return read_mapping("beds", beds_text(**ward))
+
+
+def beds_text(**ward: Any) -> str:
+    """The same as JSON."""
     score = {"resourceType": "Observation", "id": "{bed}-score", "status": "final", "valueInteger": "#{score}"}
     score |= {"subject": {"reference": "Patient/{bed}"}, "code": {"text": "score in {ward.name}"}}
     columns = {"bed": {"type": "id"}, "ward": {}, "score": {"type": "integer"}}
@@ -40,7 +50,7 @@ def beds(**ward: Any) -> CsvMapping:
         "beds": {"columns": columns, "resources": [{"resource": score}]},
     }
     tables = {"ward": {"column": "ward", "file": "wards", **ward}}
-    return read_mapping("beds", json.dumps({"title": "Beds", "nulls": ["?"], "tables": tables, "files": files}))
+    return json.dumps({"title": "Beds", "nulls": ["?"], "tables": tables, "files": files})
 
 
 def land(lake: "Lake", mapping: CsvMapping, *paths: Path, observe: Observer = silent) -> ExtractLanding:
@@ -90,17 +100,75 @@ def test_every_row_is_accounted_for_and_a_better_mapping_reads_it_again(lake: "L
 
 
 @pytest.mark.slow
+def test_replay_reads_a_file_again_where_that_can_help(
+    lake: "Lake", tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, wards, mapping = tmp_path / "beds.csv", tmp_path / "wards.csv", tmp_path / "beds.json"
+    file.write_text(DATA, encoding="utf-8")
+    mapping.write_text(beds_text(), encoding="utf-8")
+
+    def replay(stage: str | None = None, given: Path | None = mapping) -> str:
+        replay_csv(lake, stage, None, str(given) if given else None)
+        return "".join(capsys.readouterr())
+
+    assert replay() == "", "nothing has landed yet"
+    land(lake, beds(), file)
+    before = held(lake)
+    assert "the mapping beds does not ship; say where it is: `lake replay --mapping beds.json`" in replay(given=None)
+    assert "no value table came since" in replay()
+    assert held(lake) == before
+    wards.write_text("ward,name\nZ,Omega\n", encoding="utf-8")
+    land(lake, beds(), wards)
+    assert "8 rows = 2 translated" in replay()
+    assert [h[1] for h in held(lake)] == ["wrong_cell_count", "missing_key", "not_an_integer"]
+    assert ids(lake).count("beds-2-score") == 1
+
+    mapping.write_text(beds_text(closed=False), encoding="utf-8")
+    assert "3 held back" in replay()
+    assert "3 held back" in replay("bronze.csv_row"), "asked for, it is read again by the same mapping"
+    file.write_text(DATA + "6,A,1\n", encoding="utf-8")
+    assert "the file is gone, or is another by now" in replay("bronze.fhir_resource")
+    assert len(held(lake)) == 3
+
+
+class Died(BaseException):
+    """Nothing catches it but the test."""
+
+
+def dies_at(table: str, step: str) -> Observer:
+    """An observer that raises as that step begins."""
+
+    def observe(at: str, begun: str) -> None:
+        if (at, begun) == (table, step):
+            raise Died
+
+    return observe
+
+
+@pytest.mark.slow
+def test_rows_whose_run_record_was_lost_follow_the_resources_that_are_there(lake: "Lake", tmp_path: Path) -> None:
+    file = tmp_path / "0.csv"
+    file.write_text("bed,ward,score\n1,A,7\n", encoding="utf-8")
+    with pytest.raises(Died):
+        land(lake, beds(), file, observe=dies_at("bronze.csv_row", "publish"))
+    landed = lake.spark.table("lake.bronze.fhir_resource").collect()
+    (branch,) = tables.branches(lake.spark, CSV_ROW)
+    rows = tables.read_branch(lake.spark, CSV_ROW, branch)
+    tables.make_branch(lake.spark, CSV_ROW, "run_stray", None)
+    tables.append(rows, CSV_ROW, "run_stray", {tables.RUN_ID: "of which nothing is known"})
+    lake.settings.control_db.unlink()
+    forgetful = replace(lake, control=open_control(lake.settings))
+    other = tmp_path / "1.csv"
+    other.write_text("bed,ward,score\n2,A,7\n", encoding="utf-8")
+    land(forgetful, beds(), other)
+    assert ids(lake) == ["beds-1-score", "beds-2-score"]
+    assert {r.batch_id for r in landed} < {r.batch_id for r in lake.spark.table("lake.bronze.csv_row").collect()}
+    assert lake.spark.table("lake.bronze.csv_row").count() == 2
+    assert tables.branches(lake.spark, CSV_ROW) == []
+
+
+@pytest.mark.slow
 def test_an_ingestion_that_died_is_finished_or_undone_by_the_next(lake: "Lake", tmp_path: Path) -> None:
-    class Died(BaseException):
-        """Nothing catches it but the test."""
-
-    def dies_at(table: str, step: str) -> Observer:
-        def observe(at: str, begun: str) -> None:
-            if (at, begun) == (table, step):
-                raise Died
-
-        return observe
-
     steps = [("bronze.fhir_resource", "write"), ("bronze.fhir_resource", "gate"), ("bronze.fhir_resource", "publish")]
     for number, (table, step) in enumerate([*steps, ("bronze.csv_row", "publish")]):
         file = tmp_path / f"{number}.csv"

@@ -35,7 +35,7 @@ def make(spark: "SparkSession", folder: Path, columns: str = "id int, name strin
 
 
 def land(lake: Lake, folder: Path, name: str = "foreign") -> delta.DeltaLanding:
-    return delta.ingest(lake.spark, lake.control, str(folder), name)
+    return delta.ingest(lake.spark, lake.control, lake.settings, str(folder), name)
 
 
 def bag(lake: Lake) -> list[dict[str, Any]]:
@@ -192,7 +192,7 @@ def test_what_is_no_delta_table_is_refused_in_a_sentence(lake: Lake, tmp_path: P
     with pytest.raises(InputError, match="holds no Delta table"):
         land(lake, tmp_path)
     with pytest.raises(InputError, match="not from a URL"):
-        delta.ingest(lake.spark, lake.control, "s3a://bucket/table")
+        delta.ingest(lake.spark, lake.control, lake.settings, "s3a://bucket/table")
 
 
 @pytest.mark.slow
@@ -240,7 +240,7 @@ def test_a_landing_killed_at_any_step_and_run_again_lands_each_row_once(
     make(lake.spark, folder)
     lake.spark.sql(f"INSERT INTO delta.`{folder}` VALUES (1, 'a'), (2, 'b')")
     with pytest.raises(Killed):
-        delta.ingest(lake.spark, lake.control, str(folder), "foreign", observe=die)
+        delta.ingest(lake.spark, lake.control, lake.settings, str(folder), "foreign", observe=die)
     assert lake.control.unfinished(DELTA_ROW.name)
     is_dead = False
     assert (land(lake, folder).way is None) is (step == "record"), "what was published is known"
