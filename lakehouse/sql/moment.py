@@ -46,12 +46,15 @@ class Moment:
     version: str
     tables: Mapping[str, TableState]
     _connection: duckdb.DuckDBPyConnection = field(repr=False)
-    _query_seconds: int = 300
     _known: frozenset[TableName] = field(repr=False)
+    _query_seconds: int
 
     def query(self, name: str, parameters: Mapping[str, object] = {}) -> pa.Table:
-        """The answer of a query that ships; raises InputError for an unknown one or a missing parameter, and for
-        a table that is not there yet."""
+        """The answer of a query that ships.
+
+        Raises InputError for an unknown one, a missing parameter, a table that is not there yet, or a query that takes
+        longer than LAKE_QUERY_SECONDS.
+        """
         query = _prepared(name)
         for table in sorted(query.tables - self._known):
             raise InputError(f"{_short(table)} is not there yet: `make demo` or `lake ingest` begins a lake.")
@@ -114,7 +117,8 @@ def _open(settings: Settings, pointers: Mapping[TableName, Path], version: str) 
     known = frozenset([*pointers, *control])
     connection = open_connection(settings, known, Path(spill.name))
     states = [_state(table, path) for table, path in pointers.items()]
-    moment = Moment(version, {state.name: state for state in states}, connection, known)
+    tables = {state.name: state for state in states}
+    moment = Moment(version, tables, connection, known, settings.query_seconds)
     # Whoever still asks an older moment keeps it alive; the last one to let go closes it.
     weakref.finalize(moment, _close, connection, spill)
     return moment
