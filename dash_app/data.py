@@ -64,6 +64,10 @@ class Ask:
         frame: pd.DataFrame = self._kept.get(key, lambda: self.moment.query(query, parameters).to_pandas())
         return frame
 
+    def derived(self, name: str, compute: Callable[[], Any]) -> Any:
+        """What is worked out from answers alone and costs something; kept as they are, until the lake moves."""
+        return self._kept.get((self.moment.version, "derived", name), compute)
+
     def has(self, table: str) -> bool:
         """Whether the table exists and is not empty."""
         state = self.moment.tables.get(table)

@@ -28,7 +28,8 @@ _ASKED = "As the newest published run of each table was computed: read off what 
 
 def build(ask: Ask, filters: Mapping[str, Any]) -> View:
     """The layers of the lake, or with `node` one table, column or FHIR element among its neighbours."""
-    graph = Graph(tuple(_edge(row) for row in ask(QUERY).to_dict("records")))
+    edges = ask(QUERY)
+    graph: Graph = ask.derived("lineage", lambda: Graph(tuple(_edge(row) for row in edges.to_dict("records"))))
     if not filters["node"]:
         return _start(graph)
     nodes = _called(graph, filters["node"])
