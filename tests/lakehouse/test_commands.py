@@ -21,7 +21,7 @@ from lakehouse.replaying import said
 from lakehouse.settings import Settings
 from lakehouse.sql.moment import Moments
 from spark_jobs.cli import main
-from tests.dash_app.conftest import fill
+from tests.dash_app.lakes import fill
 
 TABLE, CHECK = "silver.claim", "location_id_resolves"
 TODAY = datetime.now(UTC).date()
