@@ -80,8 +80,8 @@ def pictures() -> list[tuple[str, str, Scheme, int]]:
 
 def open_a_patient(tab: Page) -> None:
     """Search for a name that the sample has, and follow the first that is found."""
-    tab.get_by_label("Name").first.fill("an")
-    tab.keyboard.press("Enter")
+    tab.get_by_label("Name").fill("an")
+    tab.get_by_role("button", name="Search").click()
     tab.locator("#content table a").first.click()
     tab.wait_for_selector(".back")
     settle(tab)

@@ -120,8 +120,8 @@ def test_an_analyst_writes_a_query_with_completion_and_gets_rows_and_a_chart(sit
 def test_a_person_is_found_and_shown_without_a_trace_in_the_address(site: str, tab: Page, scheme: str) -> None:
     tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     wrong = visit(tab, site + "/patients")
-    tab.get_by_label("Name").first.fill("an")
-    tab.keyboard.press("Enter")
+    tab.get_by_label("Name").fill("an")
+    tab.get_by_role("button", name="Search").click()
     person = tab.locator("#content table a").first
     name = person.inner_text()
     person.click()
@@ -143,6 +143,30 @@ def test_a_run_says_where_its_records_went(site: str, tab: Page) -> None:
     expect(tab.locator("#content")).to_contain_text("48")  # as many patients came as the sample has versions of
     found = Axe().run(tab, options=STANDARD)
     assert found.violations_count == 0, found.generate_report()
+    assert wrong == []
+
+
+def test_lineage_is_walked_by_links_with_curves_where_there_is_room(site: str, tab: Page) -> None:
+    wrong = visit(tab, site + "/lineage?node=gold.readmission.is_readmitted")
+    expect(tab.locator(".walk-lines path").first).to_be_attached()
+    tab.locator(".walk a", has_text="died_in_hospital").first.click()
+    expect(tab.locator("#page-title")).to_contain_text("gold.encounter_fact.died_in_hospital")
+    tab.set_viewport_size({"width": 390, "height": 844})
+    expect(tab.locator(".walk-lines path")).to_have_count(0)
+    assert wrong == []
+
+
+def test_a_finding_is_acknowledged_and_that_taken_back(site: str, tab: Page) -> None:
+    wrong = visit(tab, site + "/quality?table=silver.coverage&check=started_at_is_known")
+    tab.get_by_label("Why is it accepted?").fill("The source never says when a coverage began.")
+    tab.get_by_role("button", name="Acknowledge").click()
+    take_back = tab.get_by_role("button", name="Take it back")
+    expect(take_back).to_be_visible()
+    expect(tab.locator("#content")).to_contain_text("never says when a coverage began")
+    found = Axe().run(tab, options=STANDARD)
+    assert found.violations_count == 0, found.generate_report()
+    take_back.click()
+    expect(tab.get_by_role("button", name="Acknowledge")).to_be_visible()
     assert wrong == []
 
 
