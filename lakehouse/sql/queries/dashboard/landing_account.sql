@@ -18,7 +18,7 @@ SELECT 'FHIR files' AS source, 'landed in bronze' AS became, landed AS records F
 UNION ALL
 SELECT 'FHIR files', 'held back', held_back FROM landed
 UNION ALL
-SELECT 'FHIR files', 'blank line', blank FROM landed
+SELECT 'FHIR files', 'blank', blank FROM landed
 UNION ALL
 SELECT 'CSV extracts', 'landed in bronze', translated FROM extracts
 UNION ALL
@@ -28,4 +28,4 @@ SELECT 'CSV extracts', 'says nothing', no_value FROM extracts
 UNION ALL
 SELECT 'CSV extracts', 'held back', held_back FROM extracts
 UNION ALL
-SELECT 'CSV extracts', 'blank line', blank FROM extracts
+SELECT 'CSV extracts', 'blank', blank FROM extracts
