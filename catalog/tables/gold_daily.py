@@ -28,10 +28,10 @@ DAILY_CENSUS = Table(
         location_key("Ward or other location"),
         Column("class_code", Text, doc="Class of the encounters, such as IMP.", tag=CLINICAL),
         time_zone(),
-        count("census_before", "People there at the midnight that begins the day."),
+        count("census_before", "People there at the midnight that begins the day.", null=True),
         count("arrivals", "Stays that began there on the day."),
-        count("transfers_in", "Moves into the ward on the day, from another one within a stay."),
-        count("transfers_out", "Moves out of the ward on the day, into another one within a stay."),
+        count("transfers_in", "Moves into the ward on the day, from another one within a stay.", null=True),
+        count("transfers_out", "Moves out of the ward on the day, into another one within a stay.", null=True),
         count("departures", "Stays that ended there on the day by anything but death."),
         count("deaths", "Stays that ended there on the day with the person's death (see gold.encounter_fact)."),
         count("census", "People there at the midnight that ends the day."),
@@ -45,6 +45,12 @@ DAILY_CENSUS = Table(
             "counts_not_negative",
             "least(census_before, arrivals, transfers_in, transfers_out, departures, deaths, census) >= 0",
             "Counts are not negative.",
+        ),
+        # They may be null for `lake evolve` alone, which adds them to rows that were made before they were there.
+        fail.that(
+            "moves_are_told",
+            "census_before is not null and transfers_in is not null and transfers_out is not null",
+            "It is told who was there before, and who moved in and out.",
         ),
         fail.that(
             "census_follows_from_the_day_before",

@@ -54,7 +54,7 @@ ENCOUNTER_FACT = Table(
     columns=(
         Column("encounter_id", Text, doc="Logical id in the source.", ref="silver.encounter", tag=LINKING),
         patient_id(null=True),
-        person_id(null=True),
+        person_id(missing="null where patient_id is"),
         Column("status", Text, doc="Status as FHIR R4 names it.", values=ENCOUNTER_STATUSES, tag=OPERATIONAL),
         flag("has_taken_place", "False if planned, cancelled or entered in error: such rows must not be counted."),
         text("class_code", "Class of contact: AMB, IMP, EMER … in v3-ActCode, or the source's own."),
@@ -250,6 +250,7 @@ READMISSION = Table(
     retention=CLINICAL_RECORD,
     checks=(
         fail.unique("encounter_id"),
+        fail.that("person_is_told", "person_id is not null", "Each stay is of a person."),
         fail.that(
             "index_or_excluded",
             "is_index = (exclusion_reason is null)",

@@ -10,16 +10,18 @@ def patient_id(*, null: bool = False) -> Column:
     return Column("patient_id", Text, doc=f"Whom it is about{missing}.", null=null, ref="silver.patient", tag=SUBJECT)
 
 
-def person_id(*, null: bool = False) -> Column:
-    """The person behind the patient record that a row is about."""
-    missing = "; null where that is" if null else ""
+def person_id(*, missing: str = "") -> Column:
+    """The person behind the patient record that a row is about; `missing` says what null means, by default nothing.
+
+    It may be null in every table, for `lake evolve` adds it to tables whose rows were made before it was there.
+    """
     return Column(
         "person_id",
         Text,
         doc="The person whose record patient_id is, as gold.person links records; patient_id itself where the record "
-        f"is not in silver.patient{missing}. Count people by it: it is the same in all records of one person, and one "
-        "of their ids.",
-        null=null,
+        f"is not in silver.patient{missing and '; ' + missing}. Count people by it: it is the same in all records of "
+        "one person, and one of their ids.",
+        null=True,
         ref="silver.patient",
         tag=SUBJECT,
     )

@@ -135,6 +135,7 @@ PATIENT_SUMMARY = Table(
     retention=CLINICAL_RECORD,
     checks=(
         fail.unique("patient_id"),
+        fail.that("person_is_told", "person_id is not null", "Each patient record is of a person."),
         fail.that(
             "charlson_index_or_reason",
             "(charlson_index is null) = (charlson_missing_reason is not null)",

@@ -104,6 +104,8 @@ def first_and_later(site: str, addresses: list[str]) -> list[Figure]:
         started = time.perf_counter()
         with opener.open(urllib.request.Request(f"{site}/_dash-update-component", body, headers)) as answer:
             text = answer.read()
+        if b'"className":"failure"' in text:
+            raise SystemExit(f"{address} shows a failure in place of its content: there is nothing to measure.")
         return time.perf_counter() - started, text
 
     first = {address: view(address) for address in addresses}
