@@ -1,5 +1,23 @@
 // What needs no server: the address as filters change, the age of the data, focus after a page has changed, printing.
 window.dash_clientside = window.dash_clientside || {};
+
+// A session that has ended leads to the login; a server that does not answer is said.
+const ask = window.fetch;
+window.fetch = (...given) => ask(...given).then((answer) => {
+  document.getElementById("offline")?.remove();
+  if (answer.status === 401) window.location.reload();
+  return answer;
+}, (error) => {
+  if (!document.getElementById("offline")) {
+    const said = document.createElement("div");
+    said.id = "offline";
+    said.setAttribute("role", "alert");
+    said.textContent = "The dashboard does not answer: what you see may be old.";
+    document.body.prepend(said);
+  }
+  throw error;
+});
+
 window.dash_clientside.lake = {
   // Filters -> the query part of the address; what is no control there stays as it is.
   address: function (values, ids, search) {

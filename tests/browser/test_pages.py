@@ -176,6 +176,17 @@ def test_axe_would_find_what_nobody_can_use(site: str, tab: Page) -> None:
     assert Axe().run(tab, options=STANDARD).violations_count >= 2
 
 
+def test_a_server_that_does_not_answer_is_said_and_so_is_that_it_answers_again(site: str, tab: Page) -> None:
+    visit(tab, site + "/")
+    tab.context.set_offline(True)
+    tab.get_by_role("link", name="Runs").click()
+    expect(tab.get_by_role("alert")).to_have_text("The dashboard does not answer: what you see may be old.")
+    tab.context.set_offline(False)
+    tab.get_by_role("link", name="Census").click()
+    expect(tab.locator("#page-title")).to_have_text("Census")
+    expect(tab.locator("#offline")).to_have_count(0)
+
+
 def test_printing_leaves_the_frame_away(site: str, tab: Page) -> None:
     visit(tab, site + "/")
     tab.emulate_media(media="print")
