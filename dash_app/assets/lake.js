@@ -18,6 +18,12 @@ window.fetch = (...given) => ask(...given).then((answer) => {
   throw error;
 });
 
+// Grids have a scheme of their own: it follows the page's.
+const root = document.documentElement;
+const follow = () => root.setAttribute("data-ag-theme-mode", root.getAttribute("data-mantine-color-scheme") || "light");
+new MutationObserver(follow).observe(root, { attributes: true, attributeFilter: ["data-mantine-color-scheme"] });
+follow();
+
 window.dash_clientside.lake = {
   // Filters -> the query part of the address; what is no control there stays as it is.
   address: function (values, ids, search) {

@@ -87,7 +87,9 @@ def test_the_keyboard_alone_reaches_pages_tables_and_content(site: str, tab: Pag
     assert tab.evaluate("document.activeElement.id") == "page-title"
 
 
-def test_an_analyst_writes_a_query_with_completion_and_gets_rows_and_a_chart(site: str, tab: Page) -> None:
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_analyst_writes_a_query_with_completion_and_gets_rows_and_a_chart(site: str, tab: Page, scheme: str) -> None:
+    tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     wrong = visit(tab, site + "/sql")
     editor = tab.locator(".cm-content")
     editor.click()
