@@ -47,11 +47,12 @@ def create_app(
     hosts: tuple[str, ...] = security.LOOPBACK,
     https: bool = False,
     every_seconds: float = 2.0,
+    without_accounts: bool = False,
 ) -> Dash:
     """The app over the lake of `settings`. With `accounts`, everybody has to log in.
 
     `hosts` are the names under which it may be asked; `https` says that browsers reach it so; every so many seconds it
-    looks whether the lake has changed.
+    looks whether the lake has changed; `without_accounts` lets everybody in as long as there is no account.
     """
     app = Dash(
         __name__,
@@ -73,7 +74,7 @@ def create_app(
     for page in pages.values():
         if page.register is not None:
             page.register(app, reader)
-    security.protect(app, seal, accounts, hosts=hosts, https=https)
+    security.protect(app, seal, accounts, hosts=hosts, https=https, without_accounts=without_accounts)
     return app
 
 
@@ -84,6 +85,7 @@ class Drawn:
         self.pages = pages
         self._reader = reader
         self._views = Kept(128)
+        self._version = ""
         self._sent = Kept(256)
 
     def find(self, path: str | None) -> Page | None:
@@ -95,6 +97,8 @@ class Drawn:
         """What a page shows; raises LakeError if it can't be."""
         ask = self._reader.ask()
         said = _said(page, given)
+        if self._version != ask.moment.version:  # what was built as of an earlier moment holds that one open
+            self._version, self._views = ask.moment.version, Kept(128)
 
         def build() -> tuple[View, Ask]:
             return page.build(ask, page.values(ask, said)), ask

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from lakehouse.seal import Seal
 from lakehouse.settings import Settings
 from lakehouse.sql.engine import SqlEngine
 from lakehouse.sql.moment import Moment, Moments, TableState
-from lakehouse.sql.queries import DASHBOARD, named_query
+from lakehouse.sql.queries import DASHBOARD
 from lakehouse.sql.readonly import prepare
 
 
@@ -118,10 +119,13 @@ class Reader:
         """
         unbound = dict.fromkeys(prepare(sql).parameters)
         key = (self._moments.now().version, sql, limit)
-        frame: pd.DataFrame = self._written.get(key, lambda: self._engine.query(sql, unbound, limit).to_pandas())
+        frame: pd.DataFrame = self._written.get(key, lambda: _as_frame(self._engine.query(sql, unbound, limit)))
         return frame
 
 
-def text_of(name: str) -> str:
-    """The text of a page's query."""
-    return named_query(f"{DASHBOARD}/{name}")
+def _as_frame(table: pa.Table) -> pd.DataFrame:
+    """The rows with whole numbers as they are, null or not, and names that differ."""
+    names: list[str] = []
+    for name in table.column_names:
+        names.append(name if name not in names else f"{name}_{len(names) + 1}")
+    return table.rename_columns(names).to_pandas(integer_object_nulls=True)

@@ -262,16 +262,16 @@ def _keys_card(finding: Finding) -> Card:
 
 def _held_card(ask: Ask, stage: str, reason: str, finding: Finding) -> Card:
     rows = ask("quality_held_records", stage=stage, reason=reason)
-    files = rows["source_file"].nunique()
     return Card(
         "held_records",
         "Records held back",
-        f"{many(int(finding.value or 0), 'record')} from {many(files, 'file')}.",
+        f"{many(int(finding.value or 0), 'record')}, by place.",
         rows,
-        "Each record by its place: file, line, first byte in the decompressed file, position in its Bundle. The first "
+        "Each record by its place: file (a number, for its name may say whom it is about; `lake quarantine --list` has "
+        "the names), line, first byte in the decompressed file, position in its Bundle. The first "
         "1,000. What they hold is not shown here; `lake quarantine --list --raw` shows it to those who may.",
         columns={
-            "source_file": "File",
+            "file_number": "File",
             "line": "Line",
             "byte_offset": "Byte",
             "entry": "Entry",

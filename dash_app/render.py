@@ -217,7 +217,8 @@ def as_csv(frame: pd.DataFrame) -> str:
     """The rows as CSV. A text that a spreadsheet would take for a formula gets an apostrophe before it."""
     texts = frame.copy()
     for name in texts.columns:
-        texts[name] = [_csv_cell(v) for v in texts[name].tolist()]
+        cells = [_csv_cell(v) for v in texts[name].tolist()]
+        texts[name] = pd.Series(cells, texts.index, dtype=object)  # or whole numbers beside a null become floats
     return texts.to_csv(index=False)
 
 

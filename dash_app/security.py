@@ -1,5 +1,7 @@
 """Who may ask, and what browsers may do with the answers: hosts, sessions, login, forged requests, headers."""
 
+import re
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -24,10 +26,13 @@ from lakehouse.commands import LOCAL
 from lakehouse.errors import InputError
 from lakehouse.seal import Seal
 
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+LOOPBACK = ("127.0.0.1", "localhost")
 _OPEN = {"login", "static", "health"}  # what is served before anyone has logged in; nothing of it is about the lake
 _SESSION = timedelta(hours=8)
 _MOST_BYTES = 1 << 20
+_INSIDE = re.compile(
+    r"/(?![/\\])[!-\[\]-~]*"
+)  # no blank, control character or backslash, which browsers read leniently
 
 
 class _User(UserMixin):  # type: ignore[misc]  # flask-login has no types
@@ -55,8 +60,13 @@ def actor() -> str:
     return name
 
 
-def protect(app: Dash, seal: Seal, accounts: Accounts | None, *, hosts: tuple[str, ...], https: bool) -> None:
-    """Close every door of the app; with `accounts`, whoever is not logged in gets nothing but the login."""
+def protect(
+    app: Dash, seal: Seal, accounts: Accounts | None, *, hosts: tuple[str, ...], https: bool, without_accounts: bool
+) -> None:
+    """Close every door of the app; with `accounts`, whoever is not logged in gets nothing but the login.
+
+    `without_accounts` lets everybody in as long as there is none.
+    """
     server: Flask = app.server
     server.config.update(
         SECRET_KEY=seal.derived("sessions"),
@@ -65,6 +75,7 @@ def protect(app: Dash, seal: Seal, accounts: Accounts | None, *, hosts: tuple[st
         SESSION_COOKIE_SAMESITE="Strict",
         SESSION_COOKIE_SECURE=https,
         PERMANENT_SESSION_LIFETIME=_SESSION,
+        SESSION_REFRESH_EACH_REQUEST=False,
         MAX_CONTENT_LENGTH=_MOST_BYTES,
         # A page on another site whose name was pointed at this machine sends its own name: it gets nothing.
         TRUSTED_HOSTS=list(hosts),
@@ -72,21 +83,26 @@ def protect(app: Dash, seal: Seal, accounts: Accounts | None, *, hosts: tuple[st
     )
     CSRFProtect(server)
     if accounts is not None:
-        _ask_for_login(server, accounts)
+        _ask_for_login(server, accounts, https=https, without_accounts=without_accounts)
 
     headers: dict[str, str] = {}
 
     @server.after_request
     def finish(response: Response) -> Response:
         # Dash's renderer sends this cookie back in a header, which a page of another site can't.
-        if request.endpoint not in ("static", "health") and response.status_code < 400:
+        if not _is_asset() and request.endpoint != "health" and response.status_code < 400:
             response.set_cookie("_csrf_token", generate_csrf(), samesite="Strict", secure=https)
         if not headers:  # the hashes are known once the app is complete
             headers.update(_headers(app, https=https))
         response.headers.update(headers)
-        if not request.path.startswith(("/assets/", "/_dash-component-suites/")):
+        if not _is_asset():
             response.headers["Cache-Control"] = "no-store"
         return response
+
+
+def _is_asset() -> bool:
+    """Whether what is asked is the same for everybody and may be kept."""
+    return request.path.startswith(("/assets/", "/_dash-component-suites/"))
 
 
 def _headers(app: Dash, *, https: bool) -> dict[str, str]:
@@ -114,18 +130,24 @@ def _headers(app: Dash, *, https: bool) -> dict[str, str]:
     return headers | ({"Strict-Transport-Security": "max-age=31536000"} if https else {})
 
 
-def _ask_for_login(server: Flask, accounts: Accounts) -> None:
+def _ask_for_login(server: Flask, accounts: Accounts, *, https: bool, without_accounts: bool) -> None:
     manager = LoginManager(server)
     manager.session_protection = "strong"
 
     @manager.user_loader
     def load(session_id: str) -> _User | None:
         name, _, stamp = session_id.rpartition(":")
+        if time.time() - session.get("since", 0) > _SESSION.total_seconds():
+            return None
         account = accounts.find(name)
         return _User(account) if account and account.stamp == stamp else None
 
     @server.before_request
     def only_who_is_logged_in() -> Any:
+        if request.routing_exception is not None:
+            return None  # Flask answers: another host, no such method
+        if without_accounts and not accounts.all():
+            return None
         if request.endpoint in _OPEN or current_user.is_authenticated or request.path == "/assets/login.css":
             return None
         if request.method == "GET" and not request.path.startswith(("/_", "/csv", "/assets")):
@@ -140,6 +162,7 @@ def _ask_for_login(server: Flask, accounts: Accounts) -> None:
             if account is not None:
                 session.clear()  # a session from before the login is not carried over
                 session.permanent = True
+                session["since"] = int(time.time())
                 login_user(_User(account))
                 return redirect(_inside(request.args.get("next", "/")))
             wrong = True
@@ -148,14 +171,19 @@ def _ask_for_login(server: Flask, accounts: Accounts) -> None:
 
     @server.route("/logout")
     def logout() -> Any:
+        if name := user():
+            accounts.end_sessions(name)  # a copy of the cookie is worth nothing from here on
         logout_user()
         session.clear()
-        return redirect(url_for("login"))
+        response: Any = redirect(url_for("login"))
+        if https:  # browsers heed it on secure pages alone
+            response.headers["Clear-Site-Data"] = '"storage"'
+        return response
 
 
 def _inside(target: str) -> str:
     """Where to go after the login: an address of this site, whatever the link said."""
-    return target if target.startswith("/") and not target.startswith(("//", "/\\")) else "/"
+    return target if _INSIDE.fullmatch(target) else "/"
 
 
 _LOGIN = """<!doctype html>

@@ -1,11 +1,13 @@
 """Serves the dashboard with gunicorn: one process with threads, so that all share what is kept."""
 
 import socket
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.workers.gthread import ThreadWorker
 
 from dash_app.security import LOOPBACK
 from lakehouse.accounts import open_accounts
@@ -13,6 +15,7 @@ from lakehouse.errors import EnvironmentFailed, InputError
 from lakehouse.settings import Settings
 
 THREADS = 16
+_PATIENCE = struct.pack("ll", 15, 0)  # seconds and microseconds, as the kernel takes them
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Address:
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach it."""
-        return self.host in ("127.0.0.1", "localhost", "::1") and not self.behind_proxy
+        return self.host in ("127.0.0.1", "localhost") and not self.behind_proxy
 
     @property
     def https(self) -> bool:
@@ -44,6 +47,15 @@ class Address:
         return f"{'https' if self.https else 'http'}://{name}:{self.port}/"
 
 
+class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """Gives up on who does not go on with a request: each thread that waits for one is a thread less for all others."""
+
+    def handle(self, conn: Any) -> Any:
+        """A request, if it comes; the kernel ends each wait for more of it."""
+        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _PATIENCE)
+        return super().handle(conn)
+
+
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def __init__(self, settings: Settings, address: Address) -> None:
         self._lake = settings
@@ -52,11 +64,10 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def load_config(self) -> None:
         address = self._address
-        host = f"[{address.host}]" if ":" in address.host else address.host
         options: dict[str, Any] = {
-            "bind": f"{host}:{address.port}",
+            "bind": f"{address.host}:{address.port}",
             "workers": 1,
-            "worker_class": "gthread",
+            "worker_class": "dash_app.server.Worker",
             "threads": THREADS,
             "keepalive": 30,
             "timeout": 0,  # a query may take its time; it has a limit of its own
@@ -77,13 +88,15 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         address = self._address
         accounts = open_accounts(self._lake)
         hosts = LOOPBACK if address.is_loopback else (*LOOPBACK, *address.names)
-        # Other people of this machine reach its loopback, too: where there are accounts, they count there as well.
-        asked = accounts if accounts.all() or not address.is_loopback else None
-        return create_app(self._lake, asked, hosts=hosts, https=address.https).server
+        return create_app(
+            self._lake, accounts, hosts=hosts, https=address.https, without_accounts=address.is_loopback
+        ).server
 
 
 def check(settings: Settings, address: Address) -> None:
     """Raises InputError or EnvironmentFailed, with what to do, where it must not or can't listen like this."""
+    if ":" in address.host:
+        raise InputError("An IPv6 address can't be listened on: give --host 127.0.0.1, or 0.0.0.0 with --name.")
     if not address.is_loopback:
         if not open_accounts(settings).all():
             raise InputError(
@@ -96,8 +109,7 @@ def check(settings: Settings, address: Address) -> None:
             )
         if not address.names:
             raise InputError("Say by which name browsers reach it: --name lake.example.org, once a name.")
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as trial:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             trial.bind((address.host, address.port))

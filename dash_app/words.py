@@ -20,6 +20,12 @@ def number(value: float | int | str | None, unit: str = "") -> str:
 
 def cell(value: Any) -> str:
     """A cell of a table; null is a dash, an instant is cut to the minute and in UTC."""
+    if hasattr(value, "tolist") and not isinstance(value, float | int):
+        value = value.tolist()
+    if isinstance(value, list):
+        return ", ".join(cell(v) for v in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {cell(v)}" for name, v in value.items() if v is not None)
     if value is None or value != value:
         return "–"
     if isinstance(value, bool):
@@ -30,8 +36,6 @@ def cell(value: Any) -> str:
         return value.isoformat()
     if isinstance(value, int | float):
         return number(value)
-    if hasattr(value, "tolist"):
-        return ", ".join(cell(v) for v in value.tolist())
     return str(value)
 
 

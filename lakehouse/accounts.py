@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -47,6 +48,7 @@ class Accounts:
         self._clock = clock
         self._hasher = PasswordHasher()
         self._nobody = self._hasher.hash(secrets.token_hex())
+        self._one_at_a_time = threading.Lock()  # guesses side by side would not all be counted, and each costs memory
 
     def all(self) -> list[Account]:
         """All accounts by name."""
@@ -74,6 +76,11 @@ class Accounts:
             if not found.rowcount:
                 db.execute(accounts.insert().values(name=name, created_at=self._clock().isoformat(), **values))
 
+    def end_sessions(self, name: str) -> None:
+        """Log the account out wherever it is logged in."""
+        with self._engine.begin() as db:
+            db.execute(accounts.update().where(accounts.c.name == name).values(stamp=secrets.token_hex(16)))
+
     def remove(self, name: str) -> None:
         """Remove an account, which ends its sessions; InputError if there is none."""
         with self._engine.begin() as db:
@@ -85,6 +92,10 @@ class Accounts:
 
         An unknown name takes as long as a wrong password, so that nobody learns which names there are.
         """
+        with self._one_at_a_time:
+            return self._log_in(name, password)
+
+    def _log_in(self, name: str, password: str) -> Account | None:
         with self._engine.connect() as db:
             row = db.execute(sa.select(accounts).where(accounts.c.name == name)).first()
         paused = row is not None and row.paused_until is not None and row.paused_until > self._clock().isoformat()

@@ -74,7 +74,10 @@ def replay(settings: Settings, who: str, stage: str) -> str:
     Raises InputError for a stage that holds nothing back, Conflict while another replay runs.
     """
     if stage not in replayable():
-        raise InputError("nothing is held back under such a stage: choose landing or a table of silver.")
+        raise InputError(
+            "nothing is held back under such a stage: choose landing, a table of silver, or one of the two that CSV "
+            "extracts land in."
+        )
     with _only_replay(settings) as lock:
         control = open_control(settings)
         _bury(control)
@@ -89,8 +92,13 @@ def replay(settings: Settings, who: str, stage: str) -> str:
 
 
 def replayable() -> tuple[str, ...]:
-    """The stages that hold records back: the landing and the tables of silver."""
-    return (LANDING, *(name for name, table in TABLES.items() if table.schema_name == "silver"))
+    """The stages that hold records back: the landing, what CSV extracts land in, and the tables of silver."""
+    return (
+        LANDING,
+        "bronze.csv_row",
+        "bronze.fhir_resource",
+        *(name for name, table in TABLES.items() if table.schema_name == "silver"),
+    )
 
 
 def replay_runs(settings: Settings) -> bool:

@@ -52,7 +52,8 @@ def build(ask: Ask, filters: Mapping[str, Any]) -> View:
         return View([Alert("gold.daily_census has no rows: no inpatient stays are in the data, or `lake run gold` has "
                            "not run yet.", title="No stays")])  # fmt: skip
     chosen = _chosen(places, filters)
-    window = window_of(_last_day(chosen), _told(ask), filters["since"], filters["until"])
+    first = chosen["first_on"].min() if len(chosen) else None
+    window = window_of(_last_day(chosen), _told(ask), filters["since"], filters["until"], first)
     if chosen.empty or window is None:
         return View(
             [Alert("Nobody is in the data for these filters: reset them, or choose other days.", title="Nobody")]
@@ -97,16 +98,21 @@ def _told(ask: Ask) -> date | None:
     return date.fromisoformat(as_of[:10]) - timedelta(days=1) if isinstance(as_of, str) else None
 
 
-def window_of(last: date | None, told: date | None, since: date | None, until: date | None) -> Window | None:
+def window_of(
+    last: date | None, told: date | None, since: date | None, until: date | None, first: date | None = None
+) -> Window | None:
     """The days to show: as chosen, else the year up to the last day told. Null if there are none.
 
-    Where nobody has been in for more than a month before that, the year ends with the last day on which somebody was.
+    Nobody was in before the `first` day, so no window begins more than ten years earlier. Where nobody has been in for
+    more than a month before the last day told, the year ends with the last day on which somebody was.
     """
     if last is None:
         return None
     newest = told if told and (told - last).days <= _STOPPED_DAYS else last
     end = min(until, told or last) if until else newest
     start = since or end - timedelta(days=364)
+    if first:
+        start = max(start, min(first, end) - timedelta(days=3660))
     return Window(start, end, told) if start <= end else None
 
 
@@ -166,7 +172,7 @@ def _week(days: pd.DataFrame, column: str, label: str, definition: str, href: st
     now = int(days[column].tail(7).sum())
     before = int(days[column].iloc[-14:-7].sum())
     note = "the 7 days before are not shown" if len(days) < 14 else f"{number(before)} in the 7 days before"
-    weeks = [int(days[column].iloc[end - 7 : end].sum()) for end in range(len(days), 6, -7)][:12][::-1]
+    weeks = [int(days[column].iloc[end - 7 : end].sum()) for end in list(range(len(days), 6, -7))[:12][::-1]]
     return Stat(f"{label} in 7 days", now, definition + COUNTED, note=note, href=href, trend=weeks)
 
 

@@ -87,7 +87,8 @@ def _checks(ask: Ask) -> Stat:
 
 
 def _landing(ask: Ask) -> Card:
-    frame = ask("landing_account")
+    held = [ask("held_at_landing")] if ask.has("ops.quarantine") else []
+    frame = pd.concat([ask("landing_account"), *held], ignore_index=True)
     frame = frame[frame.records.fillna(0) > 0].astype({"records": "int64"})
     total = int(frame.records.sum())
     by = frame.groupby("became", sort=False).records.sum()

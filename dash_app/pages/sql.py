@@ -5,6 +5,7 @@ What is written stands in no address, log or file: the history lives in the brow
 
 import json
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import dash_ag_grid as dag
@@ -100,7 +101,7 @@ def answer(frame: pd.DataFrame) -> list[Component]:
         f"The first {MOST_SHOWN:,} rows; the CSV has up to {MOST_SAVED:,}." if more else many(len(frame), "row") + "."
     )
     shown = frame.head(MOST_SHOWN)
-    numbers = [str(n) for n in shown.columns if pd.api.types.is_numeric_dtype(shown[n])]
+    numbers = [str(n) for n in shown.columns if _is_number(shown[n].tolist())]
     return [
         html.Section(
             [
@@ -127,8 +128,8 @@ def _grid(shown: pd.DataFrame, numbers: list[str]) -> Component:
     names = [str(n) for n in shown.columns]
     fields = {name: f"c{place}" for place, name in enumerate(names)}  # a name with a dot would be read as a path
     rows = [
-        {fields[n]: v if n in numbers and v == v else cell(v) for n, v in zip(names, row, strict=True)}
-        for row in shown.itertuples(index=False, name=None)
+        {fields[n]: _as_sent(v) if n in numbers else cell(v) for n, v in zip(names, row, strict=True)}
+        for row in shown.astype(object).itertuples(index=False, name=None)
     ]
     columns = [
         {"field": fields[n], "headerName": n, "type": "rightAligned" if n in numbers else None, "minWidth": 110}
@@ -142,6 +143,20 @@ def _grid(shown: pd.DataFrame, numbers: list[str]) -> Component:
         | ({} if len(rows) > 12 else {"pagination": False}),
         style={"width": "100%"},
     )
+
+
+def _is_number(values: list[Any]) -> bool:
+    known = [v for v in values if v is not None and v == v]
+    return bool(known) and all(isinstance(v, int | float | Decimal) and not isinstance(v, bool) for v in known)
+
+
+def _as_sent(value: Any) -> Any:
+    """A number as JSON; a browser rounds whole numbers above 2^53, so those go as text."""
+    if value is None or value != value:
+        return None
+    if isinstance(value, Decimal):
+        return float(value)
+    return str(value) if isinstance(value, int) and abs(value) > 2**53 else value
 
 
 def _chart_choice(shown: pd.DataFrame, numbers: list[str]) -> Component:
@@ -218,7 +233,10 @@ def register(app: Dash, reader: Reader) -> None:
     def save(clicks: int | None, past: list[str] | None) -> Any:
         if not clicks or not past:
             return no_update
-        return {"content": render.as_csv(reader.written(past[0], MOST_SAVED)), "filename": "answer.csv"}
+        try:
+            return {"content": render.as_csv(reader.written(past[0], MOST_SAVED)), "filename": "answer.csv"}
+        except LakeError as error:
+            return {"content": f"{error}\n", "filename": "no-answer.txt"}
 
     @app.callback(Output("sql-past", "data"), Input("sql-history", "data"))
     def remember(past: list[str] | None) -> Any:

@@ -3,6 +3,7 @@
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from flask.testing import FlaskClient
 from dash_app.app import Drawn, create_app, find_pages
 from dash_app.data import Kept
 from dash_app.page import Card, Page, Sealed, Stat, View
+from dash_app.security import _inside
 from lakehouse.accounts import open_accounts
 from lakehouse.settings import Settings
 from tests.dash_app.lakes import ask_on
@@ -166,9 +168,69 @@ def test_beyond_this_machine_nothing_is_served_before_the_login(lake: Settings) 
     assert cookie is not None
     assert (cookie.secure, cookie.http_only, cookie.same_site) == (True, True, "Strict")
     assert browser.client.get("/_dash-layout", **at).status_code == 200  # type: ignore[arg-type]
-    # A new password ends the session.
+    # A new password ends the session, and so does logging out, for every copy of its cookie.
     accounts.put("ada", "another good password")
     assert browser.client.get("/_dash-layout", **at).status_code == 401  # type: ignore[arg-type]
+    assert log_in("another good password").status_code == 302
+    kept = browser.client.get_cookie("lake_session")
+    assert kept is not None
+    out = browser.client.get("/logout", **at)  # type: ignore[arg-type]
+    assert out.headers["Clear-Site-Data"] == '"storage"'
+    browser.client.set_cookie("lake_session", kept.value)
+    assert browser.client.get("/_dash-layout", **at).status_code == 401  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("target", ["//evil.example", "/\\evil.example", "/\t/evil.example", "/\n/evil.example",
+                                    "https://evil.example", "", "/ /evil.example", "/é"])  # fmt: skip
+def test_a_login_leads_to_this_site_alone(target: str) -> None:
+    assert _inside(target) == "/"
+    assert _inside("/runs?table=silver.patient&since=2026-01-01") == "/runs?table=silver.patient&since=2026-01-01"
+
+
+def test_a_session_ends_after_eight_hours_of_use(lake: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    accounts = open_accounts(lake)
+    accounts.put("ada", "correct horse battery")
+    client = create_app(lake, accounts).server.test_client()
+    page = client.get("/login", headers={"Host": "localhost"})
+    token = page.text.split('name="csrf_token" value="')[1].split('"')[0]
+    data = {"name": "ada", "password": "correct horse battery", "csrf_token": token}
+    assert client.post("/login", data=data, headers={"Host": "localhost"}).status_code == 302
+    now = time.time()
+    for hours, status in ((7.9, 200), (8.1, 302)):
+        monkeypatch.setattr("dash_app.security.time.time", lambda hours=hours: now + hours * 3600)
+        assert client.get("/", headers={"Host": "localhost"}).status_code == status
+
+
+def test_another_host_is_refused_before_the_login_too(lake: Settings) -> None:
+    accounts = open_accounts(lake)
+    accounts.put("ada", "correct horse battery")
+    got = create_app(lake, accounts).server.test_client().get("/", headers={"Host": "evil.example"})
+    assert got.status_code == 400
+
+
+def test_assets_carry_no_session(browser: Browser) -> None:
+    assert "Set-Cookie" not in browser.client.get("/assets/lake.css", headers={"Host": "localhost"}).headers
+
+
+def test_earlier_moments_are_let_go(lake: Settings) -> None:
+    import gc
+    import sqlite3
+
+    from lakehouse.sql.moment import Moment
+
+    def moments() -> int:
+        gc.collect()
+        return sum(isinstance(found, Moment) for found in gc.get_objects())
+
+    browser = Browser(create_app(lake, every_seconds=0).server.test_client())
+    browser.open()
+    before = moments()
+    for number in range(4):
+        with sqlite3.connect(lake.control_db) as db:
+            db.execute("UPDATE runs SET live_rows = ?", (number,))
+        db.close()
+        browser.show("/")
+    assert moments() - before <= 2
 
 
 def test_the_login_itself_can_not_be_forged(lake: Settings) -> None:
@@ -260,12 +322,10 @@ def test_an_error_in_a_callback_or_route_shows_and_logs_no_data(
 def test_where_there_are_accounts_they_count_on_this_machine_too(lake: Settings) -> None:
     from dash_app.server import Address, _Server
 
-    def first_page() -> Any:
-        return _Server(lake, Address()).load().test_client().get("/", headers={"Host": "localhost"})
-
-    assert first_page().status_code == 200
-    open_accounts(lake).put("ada", "correct horse battery")
-    assert first_page().status_code == 302
+    client = _Server(lake, Address()).load().test_client()
+    assert client.get("/", headers={"Host": "localhost"}).status_code == 200
+    open_accounts(lake).put("ada", "correct horse battery")  # the server goes on as it is
+    assert client.get("/", headers={"Host": "localhost"}).status_code == 302
 
 
 @pytest.mark.parametrize(

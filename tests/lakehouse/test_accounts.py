@@ -1,5 +1,6 @@
 """Local accounts: passwords are hashed, guessing is slowed, a new password ends sessions, no query sees them."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -59,6 +60,14 @@ def test_after_five_wrong_tries_not_even_the_right_one_counts_for_a_minute(setti
     assert accounts.log_in("ada", GOOD) is not None
     assert accounts.log_in("ada", "wrong") is None
     assert accounts.log_in("ada", GOOD) is not None  # one wrong try does no harm
+
+
+def test_guesses_side_by_side_are_counted_too(settings: Settings) -> None:
+    accounts = open_accounts(settings)
+    accounts.put("ada", GOOD)
+    with ThreadPoolExecutor(8) as pool:
+        assert not any(pool.map(lambda n: accounts.log_in("ada", f"wrong {n}"), range(8)))
+    assert accounts.log_in("ada", GOOD) is None
 
 
 @pytest.mark.parametrize("name", ["", "a b", "x" * 65, "../x", "ä", "a\n"])

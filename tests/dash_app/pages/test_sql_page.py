@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from catalog.registry import TABLES
+from dash_app import render
 from dash_app.data import Ask, Reader
 from dash_app.page import View
 from dash_app.pages import sql
@@ -90,6 +91,23 @@ def test_what_is_written_is_answered_once_read_only_with_unnamed_parameters_null
     for wrong in ("drop table lake.silver.patient", "select 1; select 2", "select * from '/etc/passwd'"):
         with pytest.raises(InputError):
             reader.written(wrong, 10)
+
+
+def test_odd_answers_are_shown_as_they_are(lake_of: Callable[..., Settings]) -> None:
+    settings = lake_of(
+        {"silver.patient": [{"patient_id": "p1", "identifiers": [{"system": "s", "value": "v"}]}, {"patient_id": "p2"}]}
+    )
+    reader = Reader(Moments(settings, 0), open_seal(settings), open_engine(settings))
+    arrays = told(sql.answer(reader.written("select patient_id, identifiers from lake.silver.patient order by 1", 9)))
+    assert "system s, value v" in arrays
+    large = reader.written("select n from (values (5925448680251306445), (null)) as t(n)", 9)
+    assert render.as_csv(large).splitlines()[1] == "5925448680251306445"
+    assert '"5925448680251306445"' in told(sql.answer(large))  # as a text: a browser would round the number
+    twice = reader.written("select 1 as a, 2 as a", 9)
+    assert twice.columns.tolist() == ["a", "a_2"]
+    assert told(sql.answer(twice))
+    assert sql._is_number([1, None, 2.5])
+    assert not sql._is_number([True])
 
 
 def test_every_query_of_a_page_can_be_read_and_begins_with_its_question() -> None:

@@ -11,7 +11,7 @@ WITH days AS (
 
 judged AS (
     SELECT
-        CASE WHEN r.mode = 'land' THEN 'landing' ELSE r.table_name END AS stage,
+        CASE WHEN r.mode = 'land' AND r.job = 'ingest fhir' THEN 'landing' ELSE r.table_name END AS stage,
         r.run_id,
         r.mode,
         substring(r.started_at, 1, 10) AS day,
@@ -19,7 +19,7 @@ judged AS (
     FROM control.public.runs AS r
     INNER JOIN control.public.run_counts AS c ON r.run_id = c.run_id
     WHERE r.state = 'published' AND c.status IN ('accepted', 'landed', 'quarantined')
-    GROUP BY r.table_name, r.run_id, r.mode, substring(r.started_at, 1, 10)
+    GROUP BY r.table_name, r.run_id, r.job, r.mode, substring(r.started_at, 1, 10)
 ),
 
 full_runs AS (

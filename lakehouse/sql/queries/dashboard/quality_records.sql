@@ -1,7 +1,7 @@
 -- How many records did the runs of each stage accept and hold back since its last full run (landing: ever)?
 WITH counted AS (
     SELECT
-        CASE WHEN r.mode = 'land' THEN 'landing' ELSE r.table_name END AS stage,
+        CASE WHEN r.mode = 'land' AND r.job = 'ingest fhir' THEN 'landing' ELSE r.table_name END AS stage,
         r.run_id,
         r.mode,
         c.status,

@@ -5,7 +5,7 @@ WITH judged AS (
     INNER JOIN control.public.run_counts AS c ON r.run_id = c.run_id
     WHERE r.state = 'published'
         AND c.status IN ('accepted', 'landed', 'quarantined')
-        AND CASE WHEN r.mode = 'land' THEN 'landing' ELSE r.table_name END = :stage
+        AND CASE WHEN r.mode = 'land' AND r.job = 'ingest fhir' THEN 'landing' ELSE r.table_name END = :stage
     GROUP BY r.run_id, r.started_at, r.mode
 ),
 
