@@ -11,6 +11,7 @@ from flask import (
     Response,
     abort,
     current_app,
+    g,
     has_request_context,
     redirect,
     render_template_string,
@@ -52,7 +53,7 @@ def user() -> str | None:
 
 def actor() -> str:
     """Who a command is done for: the account, or `local` where nobody has to log in; InputError without a login."""
-    if not hasattr(current_app, "login_manager"):
+    if not hasattr(current_app, "login_manager") or g.get("is_open"):
         return LOCAL
     name = user()
     if name is None:  # each request is refused before it comes here; a command looks for itself
@@ -147,6 +148,7 @@ def _ask_for_login(server: Flask, accounts: Accounts, *, https: bool, without_ac
         if request.routing_exception is not None:
             return None  # Flask answers: another host, no such method
         if without_accounts and not accounts.all():
+            g.is_open = True
             return None
         if request.endpoint in _OPEN or current_user.is_authenticated or request.path == "/assets/login.css":
             return None

@@ -328,6 +328,22 @@ def test_where_there_are_accounts_they_count_on_this_machine_too(lake: Settings)
     assert client.get("/", headers={"Host": "localhost"}).status_code == 302
 
 
+def test_what_is_done_is_done_by_the_account_or_by_the_one_who_needs_none(lake: Settings) -> None:
+    from dash_app.security import actor
+    from lakehouse.errors import InputError
+
+    accounts = open_accounts(lake)
+    server = create_app(lake, accounts, without_accounts=True).server
+    with server.test_request_context("/", headers={"Host": "localhost"}):
+        assert server.preprocess_request() is None
+        assert actor() == "local"
+    accounts.put("ada", "correct horse battery")
+    with server.test_request_context("/", headers={"Host": "localhost"}):
+        assert server.preprocess_request() is not None
+        with pytest.raises(InputError, match="log in first"):
+            actor()
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
