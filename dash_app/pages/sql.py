@@ -146,7 +146,7 @@ def _grid(shown: pd.DataFrame, numbers: list[str]) -> Component:
 
 
 def _is_number(values: list[Any]) -> bool:
-    known = [v for v in values if v is not None and v == v]
+    known = [v for v in values if v is not None and not (isinstance(v, float) and v != v)]  # arrays have no one truth
     return bool(known) and all(isinstance(v, int | float | Decimal) and not isinstance(v, bool) for v in known)
 
 

@@ -95,11 +95,20 @@ def test_what_is_written_is_answered_once_read_only_with_unnamed_parameters_null
 
 def test_odd_answers_are_shown_as_they_are(lake_of: Callable[..., Settings]) -> None:
     settings = lake_of(
-        {"silver.patient": [{"patient_id": "p1", "identifiers": [{"system": "s", "value": "v"}]}, {"patient_id": "p2"}]}
+        {
+            "silver.patient": [
+                {"patient_id": "p1", "identifiers": [{"system": "s", "value": "v"}, {"system": "t", "value": "w"}]},
+                {"patient_id": "p2"},
+            ]
+        }
     )
     reader = Reader(Moments(settings, 0), open_seal(settings), open_engine(settings))
     arrays = told(sql.answer(reader.written("select patient_id, identifiers from lake.silver.patient order by 1", 9)))
-    assert "system s, value v" in arrays
+    assert "system s, value v, system t, value w" in arrays
+    codes = reader.written(
+        "select transform(identifiers, i -> i.value) as v from lake.silver.patient where patient_id = 'p1'", 9
+    )
+    assert "v, w" in told(sql.answer(codes))
     large = reader.written("select n from (values (5925448680251306445), (null)) as t(n)", 9)
     assert render.as_csv(large).splitlines()[1] == "5925448680251306445"
     assert '"5925448680251306445"' in told(sql.answer(large))  # as a text: a browser would round the number
