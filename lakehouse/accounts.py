@@ -58,7 +58,9 @@ class Accounts:
 
     def find(self, name: str) -> Account | None:
         """The account of that name, or null."""
-        return next((account for account in self.all() if account.name == name), None)
+        with self._engine.connect() as db:
+            row = db.execute(sa.select(accounts).where(accounts.c.name == name)).first()
+        return None if row is None else Account(row.name, row.stamp, row.created_at)
 
     def put(self, name: str, password: str) -> None:
         """Add an account, or give it a new password, which ends its sessions; InputError if one won't do."""

@@ -201,6 +201,11 @@ def test_a_session_ends_after_eight_hours_of_use(lake: Settings, monkeypatch: py
         assert client.get("/", headers={"Host": "localhost"}).status_code == status
 
 
+def test_old_data_and_its_age_are_told_by_what_the_page_sends(browser: Browser, lake: Settings) -> None:
+    newest = max(s.committed_at for s in ask_on(lake).moment.tables.values() if s.committed_at)
+    assert json.loads(browser.show("/").data)["response"]["as-of-data"]["data"]["at"] == newest.isoformat()
+
+
 def test_another_host_is_refused_before_the_login_too(lake: Settings) -> None:
     accounts = open_accounts(lake)
     accounts.put("ada", "correct horse battery")
