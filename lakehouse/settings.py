@@ -8,6 +8,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_ADDRESS = r"^[\w.\-\[\]:]+:\d{1,5}$"
+_URL = r"^https?://[^/@\s]+$"  # no user or password in it: those are secrets
+_NAME = r"^[a-z][a-z0-9_-]*$"
+
 
 class Settings(BaseSettings):
     """Where the lakehouse lives and how much of the machine it may use.
@@ -17,7 +21,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="LAKE_", frozen=True)
 
-    profile: Literal["embedded"] = Field("embedded", description="Which set of servers; only `embedded` exists yet.")
+    profile: Literal["embedded", "stack"] = Field(
+        "embedded", description="`embedded`: all in HOME; `stack`: PostgreSQL, MinIO and Trino, as of `make stack-up`."
+    )
     home: Path = Field(Path(".lake"), description="Folder of the embedded warehouse, catalog and caches.")
     cache: Path | None = Field(None, description="Folder for jars and code lists; default `HOME/cache`.")
     cores: int = Field(0, ge=0, description="Threads that Spark may use; 0 means all cores of the machine.")
@@ -37,6 +43,25 @@ class Settings(BaseSettings):
         None, description="CSV of planned procedures and diagnoses for readmissions; empty: the short list that ships."
     )
     query_seconds: int = Field(300, ge=1, description="A query of `lake sql` that takes longer is stopped.")
+    secrets: Path | None = Field(
+        None, description="Folder with one file a secret, readable by its owner only; default `HOME/secrets`."
+    )
+    postgres: str = Field(
+        "127.0.0.1:15432", pattern=_ADDRESS, description="Stack: host and port of the catalog and control databases."
+    )
+    postgres_user: str = Field("lake_etl", pattern=_NAME, description="Stack: who asks PostgreSQL.")
+    s3: str = Field("http://127.0.0.1:19000", pattern=_URL, description="Stack: address of the object store.")
+    s3_user: str = Field("lake_etl", pattern=_NAME, description="Stack: access key of the object store.")
+    s3_region: str = Field("us-east-1", description="Stack: region of the object store.")
+    bucket: str = Field("lake", pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", description="Stack: bucket of the lake.")
+    trino: str = Field("https://127.0.0.1:18443", pattern=_URL, description="Stack: address of Trino.")
+    trino_user: str = Field("", description="Stack: who asks Trino; empty: the operating system's user.")
+    trino_ca: Path | None = Field(
+        None, description="Stack: certificate authority of Trino; default `HOME/stack/tls/ca.pem`."
+    )
+    spark_master: str = Field(
+        "", description="Where Spark runs, such as `spark://127.0.0.1:17077`; empty: threads of this process."
+    )
     as_of: str = Field("", pattern=r"^(\d{4}-\d\d-\d\d)?$", description="The run's clock as a UTC day; empty: today.")
 
     @field_validator("time_zone", "facility_time_zones")
@@ -57,23 +82,33 @@ class Settings(BaseSettings):
 
     @property
     def warehouse(self) -> Path:
-        """Folder of the Iceberg tables' data and metadata."""
+        """Embedded: folder of the Iceberg tables' data and metadata."""
         return self.root / "warehouse"
 
     @property
     def catalog_db(self) -> Path:
-        """SQLite file of the Iceberg JDBC catalog."""
+        """Embedded: SQLite file of the Iceberg JDBC catalog."""
         return self.root / "catalog.db"
 
     @property
     def control_db(self) -> Path:
-        """SQLite file of run records, quality results and the ledger of files."""
+        """Embedded: SQLite file of run records, quality results and the ledger of files."""
         return self.root / "control.db"
 
     @property
     def cache_dir(self) -> Path:
         """Folder of jars and code lists."""
         return (self.cache or self.root / "cache").expanduser().absolute()
+
+    @property
+    def secrets_dir(self) -> Path:
+        """Folder of the files with secrets."""
+        return (self.secrets or self.root / "secrets").expanduser().absolute()
+
+    @property
+    def trino_ca_file(self) -> Path:
+        """Certificate authority that signed Trino's certificate."""
+        return (self.trino_ca or self.root / "stack" / "tls" / "ca.pem").expanduser().absolute()
 
     def environment(self) -> dict[str, str]:
         """The same settings as environment variables, for a process that is started from here."""

@@ -1,0 +1,174 @@
+"""What differs between the embedded lake and one on servers: the only module that asks which profile it is.
+
+Embedded, the catalog and the control database are SQLite files and tables are folders in LAKE_HOME. In the stack, both
+databases are PostgreSQL's (`lake_catalog`, `lake_control`) and tables are objects in a bucket. Everything else is the
+same code.
+"""
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from lakehouse.errors import EnvironmentFailed
+from lakehouse.secrets import read_secret
+from lakehouse.settings import Settings
+
+if TYPE_CHECKING:
+    from pyiceberg.catalog.sql import SqlCatalog
+
+CATALOG_DATABASE, CONTROL_DATABASE = "lake_catalog", "lake_control"
+_SPARK = "spark.sql.catalog.lake"
+_CONNECT_SECONDS = 5
+SPARK_PLACE = tuple(
+    f"{_SPARK}.{name}"
+    for name in (
+        "uri", "warehouse", "jdbc.user", "jdbc.password", "io-impl", "client.region",
+        "s3.endpoint", "s3.path-style-access", "s3.access-key-id", "s3.secret-access-key",
+    )
+)  # fmt: skip
+"""Spark settings that say where the catalog `lake` is and how to get in."""
+
+
+def is_on_servers(settings: Settings) -> bool:
+    """Whether several machines share this lake, so that files in LAKE_HOME are not seen by all who use it."""
+    return settings.profile == "stack"
+
+
+def warehouse(settings: Settings) -> str:
+    """Where tables are: a folder, or a place in the bucket."""
+    return f"s3://{settings.bucket}/warehouse" if is_on_servers(settings) else str(settings.warehouse)
+
+
+def spark_catalog(settings: Settings) -> dict[str, str]:
+    """Where Spark finds the catalog `lake` and its files; no secrets."""
+    if not is_on_servers(settings):
+        uri = f"jdbc:sqlite:{settings.catalog_db}?busy_timeout=60000"
+        return {f"{_SPARK}.uri": uri, f"{_SPARK}.warehouse": warehouse(settings)}
+    said = {
+        "uri": f"jdbc:postgresql://{settings.postgres}/{CATALOG_DATABASE}?connectTimeout={_CONNECT_SECONDS}",
+        "warehouse": warehouse(settings),
+        "jdbc.user": settings.postgres_user,
+        "io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
+        "client.region": settings.s3_region,
+        "s3.endpoint": settings.s3,
+        "s3.path-style-access": "true",  # buckets have no host names of their own here
+        "s3.access-key-id": settings.s3_user,
+    }
+    return {f"{_SPARK}.{name}": value for name, value in said.items()}
+
+
+def spark_secrets(settings: Settings) -> dict[str, str]:
+    """How Spark gets in: for a running session alone, since what starts a JVM can be read in the list of processes."""
+    if not is_on_servers(settings):
+        return {}
+    return {
+        f"{_SPARK}.jdbc.password": read_secret(settings, f"postgres-{settings.postgres_user}"),
+        f"{_SPARK}.s3.secret-access-key": read_secret(settings, f"minio-{settings.s3_user}"),
+    }
+
+
+def jar_groups(settings: Settings) -> tuple[str, ...]:
+    """The groups of the jar lock that Spark needs."""
+    return ("spark", "stack") if is_on_servers(settings) else ("spark",)
+
+
+def iceberg_catalog(settings: Settings) -> "SqlCatalog":
+    """The Iceberg catalog `lake` as PyIceberg sees it: the same tables that Spark and the SQL engines see."""
+    from pyiceberg.catalog.sql import SqlCatalog
+
+    if not is_on_servers(settings):
+        settings.root.mkdir(parents=True, exist_ok=True)
+        return SqlCatalog("lake", uri=f"sqlite:///{settings.catalog_db}", warehouse=f"file://{settings.warehouse}")
+    try:
+        return SqlCatalog(
+            "lake",
+            **{
+                "uri": _postgres(settings, CATALOG_DATABASE).render_as_string(hide_password=False),
+                "warehouse": warehouse(settings),
+                "pool_pre_ping": "true",
+                "s3.endpoint": settings.s3,
+                "s3.region": settings.s3_region,
+                "s3.access-key-id": settings.s3_user,
+                "s3.secret-access-key": read_secret(settings, f"minio-{settings.s3_user}"),
+            },
+        )
+    except sa.exc.OperationalError as error:
+        raise unreachable(settings) from error
+
+
+def control_engine(settings: Settings) -> sa.Engine:
+    """A connection pool on the control database; nothing is opened yet.
+
+    Raises EnvironmentFailed where the folder of the embedded one can't be made.
+    """
+    if is_on_servers(settings):
+        return _engine(settings, CONTROL_DATABASE)
+    path = settings.control_db
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EnvironmentFailed(
+            f"The control database {path} can't be written; free the disk or set LAKE_HOME to a folder you can write."
+        ) from error
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 60})
+
+    @sa.event.listens_for(engine, "connect")
+    def _write_ahead(connection: "sa.engine.interfaces.DBAPIConnection", _: object) -> None:
+        connection.cursor().execute("PRAGMA journal_mode=WAL")
+
+    return engine
+
+
+def catalog_engine(settings: Settings) -> sa.Engine:
+    """A connection pool on the database of the Iceberg catalog; nothing is opened yet."""
+    if is_on_servers(settings):
+        return _engine(settings, CATALOG_DATABASE)
+    return sa.create_engine(f"sqlite:///{settings.catalog_db}", connect_args={"timeout": 60})
+
+
+def has_catalog(settings: Settings) -> bool:
+    """Whether the catalog has been made; raises EnvironmentFailed where its server does not answer."""
+    if not is_on_servers(settings):
+        return settings.catalog_db.exists()
+    return _has_table(settings, catalog_engine(settings), "iceberg_tables")
+
+
+def has_control(settings: Settings) -> bool:
+    """Whether the control database has been made; raises EnvironmentFailed where its server does not answer."""
+    if not is_on_servers(settings):
+        return settings.control_db.exists()
+    return _has_table(settings, control_engine(settings), "runs")
+
+
+def unreachable(settings: Settings) -> EnvironmentFailed:
+    """What to say where PostgreSQL does not let us in."""
+    return EnvironmentFailed(
+        f"PostgreSQL at {settings.postgres} does not answer {settings.postgres_user} (LAKE_POSTGRES, LAKE_SECRETS); "
+        f"`make stack-status` shows what runs."
+    )
+
+
+def _has_table(settings: Settings, engine: sa.Engine, table: str) -> bool:
+    try:
+        return sa.inspect(engine).has_table(table)
+    except sa.exc.OperationalError as error:
+        raise unreachable(settings) from error
+    finally:
+        engine.dispose()
+
+
+def _engine(settings: Settings, database: str) -> sa.Engine:
+    return sa.create_engine(
+        _postgres(settings, database),
+        pool_pre_ping=True,  # a server that was restarted is met with a new connection, not with an error
+        hide_parameters=True,
+        connect_args={"connect_timeout": _CONNECT_SECONDS},
+    )
+
+
+def _postgres(settings: Settings, database: str) -> sa.URL:
+    host, _, port = settings.postgres.rpartition(":")
+    password = read_secret(settings, f"postgres-{settings.postgres_user}")
+    return sa.URL.create(
+        "postgresql+psycopg", settings.postgres_user, password, host.strip("[]"), int(port), database
+    )
