@@ -16,7 +16,7 @@ from plotly.io.json import to_json_plotly
 from werkzeug.exceptions import HTTPException
 
 from dash_app import pages as pages_package
-from dash_app import render, security, shell
+from dash_app import probes, render, security, shell
 from dash_app.data import Ask, Kept, Reader
 from dash_app.page import Page, View
 from lakehouse import commands
@@ -74,6 +74,7 @@ def create_app(
     for page in pages.values():
         if page.register is not None:
             page.register(app, reader)
+    probes.register(app, reader)
     security.protect(app, seal, accounts, hosts=hosts, https=https, without_accounts=without_accounts)
     return app
 
@@ -201,10 +202,6 @@ def _register(app: Dash, drawn: Drawn) -> None:
         if isinstance(error, PreventUpdate):
             return "", 204
         return Response(_unforeseen(error), 500, mimetype="text/plain")
-
-    @app.server.route("/health")
-    def health() -> Response:
-        return Response("ok\n", 200, mimetype="text/plain")
 
     for function, output, *inputs in (
         ("address", Output("url", "search"), Input({"kind": "filter", "name": ALL}, "value"),

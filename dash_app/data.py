@@ -16,6 +16,7 @@ from lakehouse.sql.engine import SqlEngine
 from lakehouse.sql.moment import Moment, Moments, TableState
 from lakehouse.sql.queries import DASHBOARD
 from lakehouse.sql.readonly import prepare
+from lakehouse.watch.reading import Watcher
 
 
 class Kept:
@@ -96,6 +97,7 @@ class Reader:
         self._seal = seal
         self._engine = engine
         self._answers = Kept(512)
+        self.watcher = Watcher(moments.settings, self._rows)
         self._written = Kept(16)
 
     @property
@@ -110,6 +112,10 @@ class Reader:
     def ask(self) -> Ask:
         """Something to ask with, as of now."""
         return Ask(self._moments.now(), self._answers, self._seal)
+
+    def _rows(self, name: str) -> list[dict[str, Any]]:
+        """The answer of a query, for the watcher."""
+        return [{str(k): v for k, v in row.items()} for row in self.ask()(name).to_dict("records")]
 
     def written(self, sql: str, limit: int) -> pd.DataFrame:
         """At most `limit` rows of what a person wrote, read-only; parameters that it names are null.
