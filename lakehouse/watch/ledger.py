@@ -137,7 +137,7 @@ def _with_records(db: sa.Connection, rows: Sequence[sa.RowMapping]) -> list[Run]
         .group_by(run_counts.c.run_id)
     )
     records = {run_id: int(total) for run_id, total in db.execute(query)}
-    return [_run(row, records.get(row["run_id"])) for row in rows]
+    return [_run(dict(row), records.get(row["run_id"])) for row in rows]
 
 
 def _run(row: Mapping[str, Any], records: int | None) -> Run:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from lakehouse.errors import LakeError
@@ -58,7 +59,7 @@ class Watcher:
         shelf = _tried(self._shelf.read, "catalog", failed)
         for _ in range(_TRIES):
             on_main = shelf.on_main if shelf else frozenset[str]()
-            told = _tried(lambda on_main=on_main: ledger.read(self.settings, on_main), "ledger", failed)
+            told = _tried(partial(ledger.read, self.settings, on_main), "ledger", failed)
             after = shelf and _tried(self._shelf.read, "catalog", failed)
             if shelf is None or after is None or told is None or after.is_as(shelf):
                 return shelf, told
