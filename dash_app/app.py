@@ -104,6 +104,8 @@ class Drawn:
         def build() -> tuple[View, Ask]:
             return page.build(ask, page.values(ask, said)), ask
 
+        if page.is_live:
+            return build()
         found: tuple[View, Ask] = self._views.get((ask.moment.version, page.path, tuple(sorted(said.items()))), build)
         return found
 
@@ -119,7 +121,7 @@ class Drawn:
             return str(to_json_plotly(render.content(page, view, said, controls))).encode()
 
         key = (ask.moment.version, page.path, tuple(sorted(said.items())))
-        return orjson.Fragment(self._sent.get(key, draw)), _as_of(ask)
+        return orjson.Fragment(draw() if page.is_live else self._sent.get(key, draw)), _as_of(ask)
 
 
 def _said(page: Page, given: Mapping[str, str]) -> dict[str, str]:

@@ -57,6 +57,7 @@ class Ask:
     _kept: Kept = field(repr=False)
     _seal: Seal = field(repr=False)
     read: set[str] = field(default_factory=set)
+    watcher: Watcher | None = field(default=None, repr=False)  # for the page on the system, which tells of now
 
     def __call__(self, name: str, **parameters: Any) -> pd.DataFrame:
         """The rows of `lakehouse/sql/queries/dashboard/NAME.sql` with these parameters; not to be changed in place."""
@@ -111,7 +112,7 @@ class Reader:
 
     def ask(self) -> Ask:
         """Something to ask with, as of now."""
-        return Ask(self._moments.now(), self._answers, self._seal)
+        return Ask(self._moments.now(), self._answers, self._seal, watcher=self.watcher)
 
     def _rows(self, name: str) -> list[dict[str, Any]]:
         """The answer of a query, for the watcher."""

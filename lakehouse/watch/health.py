@@ -10,7 +10,8 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 
 import sqlalchemy as sa
@@ -42,7 +43,7 @@ _WORDS = {
 class Part:
     """One part: `said` is `ok` or a sentence that anybody may read; `detail`, for who runs it, says where and why.
 
-    `seconds` is how long its answer took, null where there was none.
+    `seconds` is how long its answer took, null where there was none. `since` is when this process first saw it so.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Part:
     said: str
     detail: str
     seconds: float | None
+    since: datetime | None = None
 
 
 class Health:
@@ -67,6 +69,7 @@ class Health:
         self._lock = threading.Lock()
         self._access: dict[str, str] = {}
         self._is_warm = False
+        self._seen: dict[str, Part] = {}
 
     def look(self, only: tuple[str, ...] = ()) -> list[Part]:
         """The parts as of now, all or those named; takes no longer than the limit.
@@ -82,7 +85,15 @@ class Health:
             asked = {name: self._asked[name] for name in checks}
         parts = [self._wait(name, future, until) for name, future in asked.items()]
         self._is_warm = True
-        return parts
+        return [self._with_since(part) for part in parts]
+
+    def _with_since(self, part: Part) -> Part:
+        with self._lock:
+            before = self._seen.get(part.name)
+            same = before is not None and before.is_up == part.is_up
+            found = replace(part, since=before.since if before is not None and same else datetime.now(UTC))
+            self._seen[part.name] = found
+        return found
 
     def _wait(self, name: str, future: "Future[float]", until: float) -> Part:
         words = _WORDS[name]
