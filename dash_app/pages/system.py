@@ -62,7 +62,8 @@ def _numbers(r: Readings) -> list[Stat]:
     free = r.disk[0] if r.disk else None
     return [
         Stat("Parts that answer", up, "Catalog, control database, store of files, SQL engine and disk, and "
-             "in the stack its servers; each was asked for this page.", note=f"of {len(r.parts)}", href="/system#card-services"),
+             "in the stack its servers; each was asked for this page.", note=f"of {len(r.parts)}",
+             href="/system#card-services"),
         Stat("Unaccounted records", missing, "Records that a stage was given and that are not accounted for, or the "
              "other way round, added up over all equations below. Anything but 0 is a loss.",
              note=f"in {many(len(r.equations), 'equation')}" if r.equations else "could not be read",
