@@ -111,7 +111,9 @@ def _stages(r: Readings) -> Card:
         }
     )
     wrong = [e for e in found if e.unaccounted]
-    said = "Every record is accounted for." if not wrong else f"{many(len(wrong), 'stage')} do not add up."
+    said = (
+        "Every record is accounted for." if not wrong else f"{many(len(wrong), 'stage does', 'stages do')} not add up."
+    )
     return Card(
         "accounting", "The accounting equation", said, frame,
         "Each line holds two records against each other that are kept apart: what runs wrote into the control "
