@@ -43,6 +43,8 @@ def test_the_gauge_is_0_until_a_record_is_lost(lake: Lake, tmp_path: Path) -> No
     lake.run([patient], retry_held=True)
     found = missing()
     assert {"landing bronze.fhir_resource", "conforming silver.patient", "quarantine silver.patient"} <= found.keys()
-    assert set(found.values()) == {0}
+    assert set(found.values()) == {0}, found
+    open_rows = lake.spark.table("lake.ops.quarantine").where("resolved_by is null")
+    assert [row.resource_id for row in open_rows.collect()] == ["c"], "what is held back again stays in quarantine"
     lake.spark.sql("DELETE FROM lake.bronze.fhir_resource WHERE resource_id = 'd'")
     assert missing()["landing bronze.fhir_resource"] == 1
