@@ -23,7 +23,7 @@ def bundle() -> dict[str, object]:
             "resourceType": "Patient", "id": f"canaryid{number}", "gender": "female", "birthDate": "1950-01-01",
             "name": [{"family": "Canaryname", "given": ["Canarygiven"]}], "address": [{"line": ["Canarystreet 1"]}],
             "identifier": [{"system": "urn:mrn", "value": f"CANARYMRN{number}"}],
-            "text": {"status": "generated", "div": "<div xmlns='http://www.w3.org/1999/xhtml'>Canarynote</div>"}, **more,
+            "text": {"status": "generated", "div": "<div>Canarynote</div>"}, **more,
         }  # fmt: skip
 
     def visit(number: int, **more: object) -> dict[str, object]:
