@@ -97,6 +97,7 @@ class Pool:
         """Keep these bytes; returns how to find them again."""
         sha256 = hashlib.sha256(data).hexdigest()
         if not self.holds(sha256, len(data)):
+            self._make_room(sha256)
             self.files.write(self.place_of(sha256), io.BytesIO(data), sha256)
         return {"sha256": sha256, "bytes": len(data)}
 
@@ -113,9 +114,8 @@ class Pool:
         try:
             with self.files.open(location) as source:
                 sha256, size = self.files.write(str(incoming), source)
-            target = Path(self.place_of(sha256))
-            target.parent.mkdir(exist_ok=True, mode=0o700)
-            os.replace(incoming, target)
+            self._make_room(sha256)
+            os.replace(incoming, self.place_of(sha256))
         finally:
             incoming.unlink(missing_ok=True)
         return sha256, size
@@ -176,6 +176,11 @@ class Pool:
         lines = "\n".join(json.dumps([s.location, s.sha256, s.bytes], ensure_ascii=False) for s in listed)
         totals = {"count": len(listed), "total_bytes": sum(s.bytes for s in listed)}
         return self.put(gzip.compress(lines.encode(), mtime=0)) | totals
+
+    def _make_room(self, sha256: str) -> None:
+        """Make the folder of an object, for its owner alone."""
+        if self.folder is not None:
+            Path(self.place_of(sha256)).parent.mkdir(exist_ok=True, mode=0o700)
 
     def _manifest_place(self, backup_id: str) -> str:
         return f"{self.place}/backups/{backup_id}.json"
