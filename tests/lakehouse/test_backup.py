@@ -55,7 +55,7 @@ def small(tmp_path: Path) -> Settings:
         table.manage_snapshots().create_tag(first.snapshot_id, "gate_failed_1").commit()
         table.delete("id = 2")
         table.manage_snapshots().create_branch(first.snapshot_id, "waiting").commit()
-        table.append(pa.table({"id": [4], "word": ["d"]}))
+        table.append(pa.table({"id": [4], "word": [f"d {name}"]}))
     add_run(settings, "run-1")
     return settings
 
@@ -301,7 +301,7 @@ def test_a_lake_without_a_table_is_restored_too(tmp_path: Path) -> None:
 def test_a_disk_that_is_too_small_is_told_before_anything_is_written(
     small: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usage = namedtuple("usage", "total used free")  # noqa: PYI024
+    usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(make.shutil, "disk_usage", lambda _: usage(10_000, 9_000, 1_000))
     with pytest.raises(EnvironmentFailed, match=r"1,000 bytes free and [\d,]+ are needed"):
         back_up(small, str(tmp_path / "b"))
