@@ -1,178 +1,75 @@
 """The control database: run records, counts, quality results and the ledger of files. Small, transactional, SQL."""
 
+import functools
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from catalog.lineage import Edge, Node
-from lakehouse.errors import EnvironmentFailed
+from lakehouse import profile
+from lakehouse.control_tables import (
+    acknowledgements,
+    commands,
+    extract_resources,
+    extracts,
+    files,
+    lineage_edges,
+    metadata,
+    quality_results,
+    run_counts,
+    run_inputs,
+    runs,
+    upkeep,
+)
 from lakehouse.settings import Settings
+
+__all__ = [
+    "DELTA", "FOLDER", "Control", "Outcome", "acknowledgements", "commands", "extract_resources", "extracts", "files",
+    "lineage_edges", "metadata", "new_id", "now", "open_control", "quality_results", "run_counts", "run_inputs", "runs",
+    "upkeep",
+]  # fmt: skip
 
 FOLDER, DELTA = "file", "delta"
 """Inputs of a run that are no tables of the lake stand as `file:/folder` (files in it) and `delta:NAME`."""
+PATIENCE_SECONDS = 60.0
+"""How long a server that went away may take to come back before a run is given up."""
 
-metadata = sa.MetaData()
-
-runs = sa.Table(
-    "runs",
-    metadata,
-    sa.Column("run_id", sa.String, primary_key=True, comment="Sorts by time."),
-    sa.Column("job", sa.String, nullable=False),
-    sa.Column("table_name", sa.String, nullable=False, index=True),
-    sa.Column("run_key", sa.String, nullable=False, comment="Hash of job, code, declaration, inputs and clock."),
-    sa.Column(
-        "basis", sa.String, nullable=False, comment="Hash of job, code and declaration: when it moves, all is new."
-    ),
-    sa.Column("mode", sa.String, nullable=False, comment="full, incremental, or land."),
-    sa.Column(
-        "state",
-        sa.String,
-        nullable=False,
-        comment="planned, publishing, published, unchanged, gate_failed, failed, interrupted.",
-    ),
-    sa.Column("as_of", sa.String, nullable=False, comment="The run's clock, a UTC day."),
-    sa.Column("base_snapshot_id", sa.BigInteger),
-    sa.Column("snapshot_id", sa.BigInteger, comment="What it published; null if nothing."),
-    sa.Column("live_rows", sa.BigInteger, comment="Rows that are not deleted after the publish."),
-    sa.Column("message", sa.String, nullable=False, default=""),
-    sa.Column("started_at", sa.String, nullable=False),
-    sa.Column("ended_at", sa.String),
-)
-
-run_inputs = sa.Table(
-    "run_inputs",
-    metadata,
-    sa.Column("run_id", sa.String, primary_key=True),
-    sa.Column("table_name", sa.String, primary_key=True, comment="Or file:FOLDER, or delta:NAME."),
-    sa.Column("snapshot_id", sa.BigInteger, comment="Delta: its version. Null: the table was empty, or a folder."),
-)
-
-run_counts = sa.Table(
-    "run_counts",
-    metadata,
-    sa.Column("run_id", sa.String, primary_key=True),
-    sa.Column("batch_id", sa.String, primary_key=True, comment="The ingestion that brought the records."),
-    sa.Column("source_file", sa.String, primary_key=True),
-    sa.Column("status", sa.String, primary_key=True, comment="What became of them."),
-    sa.Column("records", sa.BigInteger, nullable=False),
-)
-
-quality_results = sa.Table(
-    "quality_results",
-    metadata,
-    sa.Column("run_id", sa.String, primary_key=True),
-    sa.Column("check_name", sa.String, primary_key=True),
-    sa.Column("table_name", sa.String, nullable=False, index=True),
-    sa.Column("level", sa.String, nullable=False, comment="fail or warn."),
-    sa.Column("outcome", sa.String, nullable=False, comment="pass, warn, fail or error."),
-    sa.Column("value", sa.Float, comment="How many rows fail, or the measured figure."),
-    sa.Column("doc", sa.String, nullable=False),
-    sa.Column("sample_keys", sa.String, nullable=False, comment="JSON list of hashed keys of failing rows."),
-    sa.Column("checked_at", sa.String, nullable=False),
-)
-
-files = sa.Table(
-    "files",
-    metadata,
-    sa.Column("sha256", sa.String, primary_key=True),
-    sa.Column("batch_id", sa.String, primary_key=True),
-    sa.Column("path", sa.String, nullable=False),
-    sa.Column("bytes", sa.BigInteger, nullable=False),
-    sa.Column("lines", sa.BigInteger, nullable=False),
-    sa.Column("blank", sa.BigInteger, nullable=False),
-    sa.Column("landed", sa.BigInteger, nullable=False, comment="Source records in bronze."),
-    sa.Column("contained", sa.BigInteger, nullable=False, comment="Contained resources landed beside them."),
-    sa.Column("quarantined", sa.BigInteger, nullable=False),
-    sa.Column("landed_at", sa.String, nullable=False),
-)
-
-extracts = sa.Table(
-    "extracts",
-    metadata,
-    sa.Column("batch_id", sa.String, primary_key=True),
-    sa.Column("path", sa.String, primary_key=True, comment="A file of a CSV extract."),
-    sa.Column("sha256", sa.String, nullable=False, index=True),
-    sa.Column("mapping", sa.String, nullable=False),
-    sa.Column("mapping_version", sa.String, nullable=False, comment="Hash of the mapping's text."),
-    sa.Column("bytes", sa.BigInteger, nullable=False),
-    sa.Column("rows", sa.BigInteger, nullable=False, comment="All but headers; the sum of the five below."),
-    sa.Column("translated", sa.BigInteger, nullable=False, comment="FHIR resources came of them."),
-    sa.Column("value_table", sa.BigInteger, nullable=False, comment="They say what the codes of other rows mean."),
-    sa.Column("no_value", sa.BigInteger, nullable=False, comment="They say nothing: a null marker as value."),
-    sa.Column("quarantined", sa.BigInteger, nullable=False),
-    sa.Column("blank", sa.BigInteger, nullable=False),
-    sa.Column("landed_at", sa.String, nullable=False),
-)
-
-extract_resources = sa.Table(
-    "extract_resources",
-    metadata,
-    sa.Column("batch_id", sa.String, primary_key=True),
-    sa.Column("path", sa.String, primary_key=True),
-    sa.Column("resource_type", sa.String, primary_key=True, comment="FHIR resource type."),
-    sa.Column("resources", sa.BigInteger, nullable=False),
-)
-
-lineage_edges = sa.Table(
-    "lineage_edges",
-    metadata,
-    sa.Column("basis", sa.String, primary_key=True, comment="The basis of the runs that it holds for."),
-    sa.Column("version", sa.Integer, nullable=False, comment="Of the rules by which the plan was read."),
-    sa.Column("output_table", sa.String, primary_key=True),
-    sa.Column("output_column", sa.String, primary_key=True, comment="Empty: it decides which rows there are."),
-    sa.Column("input_table", sa.String, primary_key=True, comment="Empty: a constant, or not known."),
-    sa.Column("input_column", sa.String, primary_key=True, comment="Empty: the rows themselves, as a count."),
-    sa.Column("element", sa.String, primary_key=True, comment="Path of a FHIR element in the input column, or empty."),
-    sa.Column("kind", sa.String, primary_key=True, comment="DIRECT, INDIRECT, CONSTANT, UNKNOWN."),
-    sa.Column("subtype", sa.String, primary_key=True, comment="As in OpenLineage: IDENTITY, JOIN, FILTER …"),
-    sa.Column("masking", sa.Boolean, primary_key=True, comment="The input can't be read back, as of a hash."),
-)
-
-upkeep = sa.Table(
-    "upkeep",
-    metadata,
-    sa.Column("upkeep_id", sa.String, primary_key=True, comment="One call of `lake maintain`; sorts by time."),
-    sa.Column("table_name", sa.String, primary_key=True),
-    sa.Column("step", sa.String, primary_key=True, comment="compact, manifests, expire or orphans."),
-    sa.Column("why", sa.String, nullable=False),
-    sa.Column("started_at", sa.String, nullable=False),
-    sa.Column("ended_at", sa.String, comment="Null: it did not come to its end."),
-    sa.Column("done", sa.String, comment="JSON: what was rewritten or let go."),
-    sa.Column("before", sa.String, nullable=False, comment="JSON: the table's figures."),
-    sa.Column("after", sa.String, comment="JSON: the same afterwards."),
-)
+_T = TypeVar("_T")
 
 
-commands = sa.Table(
-    "commands",
-    metadata,
-    sa.Column("command_id", sa.String, primary_key=True, comment="Sorts by time."),
-    sa.Column("at", sa.String, nullable=False),
-    sa.Column("who", sa.String, nullable=False, comment="Account, or `local` for this machine's user."),
-    sa.Column("command", sa.String, nullable=False, comment="acknowledge, withdraw or replay."),
-    sa.Column("arguments", sa.String, nullable=False, comment="JSON, without patient data."),
-    sa.Column("outcome", sa.String, nullable=False, comment="begun, done, failed, unknown."),
-    sa.Column("message", sa.String, nullable=False, default=""),
-    sa.Column("ended_at", sa.String),
-)
+def _patiently(kind: type[_T]) -> type[_T]:
+    """Let each public method try its transaction again while the server is away, as in a restart."""
+    for name, member in list(vars(kind).items()):
+        if callable(member) and not name.startswith("_"):
+            setattr(kind, name, _again(member))
+    return kind
 
-acknowledgements = sa.Table(
-    "acknowledgements",
-    metadata,
-    sa.Column("command_id", sa.String, primary_key=True, comment="The command that made it: who and when."),
-    sa.Column("table_name", sa.String, nullable=False, index=True),
-    sa.Column("check_name", sa.String, nullable=False),
-    sa.Column("note", sa.String, nullable=False, comment="Why it is accepted, in people's words."),
-    sa.Column("until_on", sa.String, nullable=False, comment="The last day on which it holds."),
-    sa.Column("value", sa.Float, comment="What was accepted; it ends when the value gets worse."),
-    sa.Column("withdrawn_at", sa.String, comment="Null: neither taken back nor replaced."),
-)
+
+def _again(transaction: Callable[..., _T]) -> Callable[..., _T]:
+    @functools.wraps(transaction)
+    def tried(*args: Any, **kwargs: Any) -> _T:
+        until = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                return transaction(*args, **kwargs)
+            except sa.exc.OperationalError as error:
+                if not _is_away(error) or time.monotonic() > until:
+                    raise
+                time.sleep(0.5)
+
+    return tried
+
+
+def _is_away(error: sa.exc.OperationalError) -> bool:
+    """Whether PostgreSQL shut down, starts up, or was not to be reached; SQLite waits by itself."""
+    state = getattr(error.orig, "sqlstate", "none of PostgreSQL's")
+    return error.connection_invalidated or state is None or state.startswith(("08", "57P"))
 
 
 @dataclass(frozen=True)
@@ -197,8 +94,9 @@ def new_id() -> str:
     return datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f") + "-" + os.urandom(4).hex()
 
 
+@_patiently
 class Control:
-    """The control database of one lake. Every method is one transaction."""
+    """The control database of one lake. Every method is one transaction, and may be tried again: it replaces itself."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
@@ -206,6 +104,8 @@ class Control:
     def plan(self, run: Mapping[str, Any], inputs: Mapping[str, int | None]) -> None:
         """Write a run as planned, with the snapshots that it reads."""
         with self._engine.begin() as db:
+            for table in (runs, run_inputs):  # an earlier try, of which only the answer was lost
+                db.execute(table.delete().where(table.c.run_id == run["run_id"]))
             db.execute(runs.insert().values(state="planned", message="", **run))
             if inputs:
                 rows = [{"run_id": run["run_id"], "table_name": t, "snapshot_id": s} for t, s in inputs.items()]
@@ -392,16 +292,16 @@ def _edge(row: Mapping[str, Any]) -> Edge:
 
 
 def open_control(settings: Settings) -> Control:
-    """Open the control database, making it if need be; raises EnvironmentFailed if the folder can't be written."""
-    path: Path = settings.control_db
+    """Open the control database, making its tables if need be.
+
+    Raises EnvironmentFailed if the folder can't be written or the server does not answer.
+    """
+    engine = profile.control_engine(settings)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 60})
-        with engine.begin() as db:
-            db.execute(sa.text("PRAGMA journal_mode=WAL"))
+        if engine.dialect.name == "sqlite":
+            with engine.begin() as db:
+                db.execute(sa.text("PRAGMA journal_mode=WAL"))
         metadata.create_all(engine)
     except (OSError, sa.exc.OperationalError) as error:
-        raise EnvironmentFailed(
-            f"The control database {path} can't be written; free the disk or set LAKE_HOME to a folder you can write."
-        ) from error
+        raise profile.no_control(settings) from error
     return Control(engine)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 
+from lakehouse import profile
 from lakehouse.errors import Conflict, LakeError
 from lakehouse.settings import Settings
 
@@ -66,7 +67,7 @@ def _jars(settings: Settings) -> Finding:
     from lakehouse.jars import read_lock
 
     folder = settings.cache_dir / "jars"
-    jars = read_lock()["spark"]
+    jars = [jar for group in profile.jar_groups(settings) for jar in read_lock()[group]]
     missing = [j for j in jars if not (folder / j.file_name).is_file()]
     if not missing:
         return Finding("Jars", True, f"{len(jars)} in {folder}")
@@ -110,13 +111,11 @@ def _writer(settings: Settings) -> Finding:
 
 
 def _catalog(settings: Settings) -> Finding:
-    if not settings.catalog_db.exists():
+    if not profile.has_catalog(settings):
         return Finding("Catalog", True, "no tables yet: `lake demo` or `lake ingest fhir PATH` makes them")
-    from lakehouse.evolve import open_catalog
-
-    catalog = open_catalog(settings)
+    catalog = profile.iceberg_catalog(settings)
     names = [name for space in catalog.list_namespaces() for name in catalog.list_tables(space)]
-    return Finding("Catalog", True, f"{len(names)} tables in {settings.catalog_db}")
+    return Finding("Catalog", True, f"{len(names)} tables in {profile.place(settings)}")
 
 
 def _control(settings: Settings) -> Finding:
@@ -125,13 +124,13 @@ def _control(settings: Settings) -> Finding:
     from lakehouse.control import open_control, runs
 
     count = open_control(settings).select(sa.select(sa.func.count().label("n")).select_from(runs))[0]["n"]
-    return Finding("Control", True, f"{count} runs in {settings.control_db}")
+    return Finding("Control", True, f"{count} runs")
 
 
 def _sql_engine(settings: Settings) -> Finding:
     from lakehouse.sql.engine import open_engine
 
-    if not settings.catalog_db.exists():
+    if not profile.has_catalog(settings):
         return Finding("SQL engine", True, "not tried: there are no tables yet")
     engine = open_engine(settings)
     try:
@@ -146,7 +145,7 @@ def _declarations(settings: Settings) -> Finding:
     from catalog.registry import TABLES
     from lakehouse.evolve import differences
 
-    if not settings.catalog_db.exists():
+    if not profile.has_catalog(settings):
         return Finding("Declarations", True, f"{len(TABLES)} tables declared")
     changes = [c for c in differences(settings, list(TABLES.values())) if c.step is not Step.CREATE]
     detail = f"{len(TABLES)} tables declared, {len(changes)} differences from the live ones"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from catalog.derive.diff import Change, LiveColumn, Step, diff
 from catalog.model import Table
 from lakehouse.errors import DeclarationError
+from lakehouse.profile import iceberg_catalog
 from lakehouse.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,14 +23,6 @@ class LiveTable:
     snapshot_id: int | None
     rows: int
     committed_ms: int | None
-
-
-def open_catalog(settings: Settings) -> "SqlCatalog":
-    """The Iceberg catalog `lake` as PyIceberg sees it: the same tables that Spark and DuckDB see."""
-    from pyiceberg.catalog.sql import SqlCatalog
-
-    settings.root.mkdir(parents=True, exist_ok=True)
-    return SqlCatalog("lake", uri=f"sqlite:///{settings.catalog_db}", warehouse=f"file://{settings.warehouse}")
 
 
 def live_table(catalog: "SqlCatalog", table: Table) -> LiveTable | None:
@@ -71,7 +64,7 @@ def spark_type(iceberg: Any) -> str:
 
 def differences(settings: Settings, tables: Sequence[Table]) -> list[Change]:
     """How the live tables differ from their declarations, in the order of `tables`."""
-    catalog = open_catalog(settings)
+    catalog = iceberg_catalog(settings)
     changes: list[Change] = []
     for table in tables:
         live = live_table(catalog, table)

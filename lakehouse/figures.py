@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
 from catalog.model import Table
-from lakehouse.evolve import open_catalog
+from lakehouse.profile import iceberg_catalog
 from lakehouse.settings import Settings
 from lakehouse.upkeep import Figures, Partition, Ref, SnapshotFigures, day_column
 
@@ -31,7 +31,7 @@ def look(settings: Settings, table: Table, when: When = committed_at) -> Figures
     from pyiceberg.exceptions import NoSuchTableError
 
     try:
-        live = open_catalog(settings).load_table(table.name)
+        live = iceberg_catalog(settings).load_table(table.name)
     except NoSuchTableError:
         return None
     manifests, partitions = _files(live, day_column(table))

@@ -112,21 +112,24 @@ class Orphans:
     bytes: int = 0
 
 
-def find_orphans(spark: "SparkSession", table: Table, warehouse: Path, days: int) -> Orphans:
+def find_orphans(spark: "SparkSession", table: Table, warehouse: str, days: int) -> Orphans:
     """Orphans older than so many days; none are looked for where the table's folder is not inside the warehouse."""
     places = _orphans(spark, table, warehouse, days, dry_run=True)
     io: Any = load(spark, table).io()
     return Orphans(tuple(places), sum(int(io.newInputFile(place).getLength()) for place in places))
 
 
-def remove_orphans(spark: "SparkSession", table: Table, warehouse: Path, days: int) -> dict[str, int]:
+def remove_orphans(spark: "SparkSession", table: Table, warehouse: str, days: int) -> dict[str, int]:
     """Delete them."""
     return {"files": len(_orphans(spark, table, warehouse, days, dry_run=False))}
 
 
-def _orphans(spark: "SparkSession", table: Table, warehouse: Path, days: int, *, dry_run: bool) -> Sequence[str]:
-    folder = local_path(load(spark, table).location())
-    if folder is not None and warehouse.resolve() not in folder.resolve().parents:
+def _orphans(spark: "SparkSession", table: Table, warehouse: str, days: int, *, dry_run: bool) -> Sequence[str]:
+    location = load(spark, table).location()
+    folder = local_path(location)
+    if folder is None and not location.startswith(f"{warehouse}/"):
+        return []
+    if folder is not None and Path(warehouse).resolve() not in folder.resolve().parents:
         return []
     # The real clock, always: files carry the file system's times.
     before = datetime.now(UTC) - timedelta(days=days)

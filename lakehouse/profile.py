@@ -1,22 +1,22 @@
 """What differs between the embedded lake and one on servers: the only module that asks which profile it is.
 
 Embedded, the catalog and the control database are SQLite files and tables are folders in LAKE_HOME. In the stack, both
-databases are PostgreSQL's (`lake_catalog`, `lake_control`) and tables are objects in a bucket. Everything else is the
-same code.
+databases are PostgreSQL's (of the lake `lake`: `lake_catalog` and `lake_control`) and tables are objects in a bucket.
+Everything else is the same code.
 """
 
-from typing import TYPE_CHECKING
+# SQLAlchemy is imported where it is needed: `lake --help` and spark-submit's first step know nothing of databases.
 
-import sqlalchemy as sa
+from typing import TYPE_CHECKING
 
 from lakehouse.errors import EnvironmentFailed
 from lakehouse.secrets import read_secret
 from lakehouse.settings import Settings
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
     from pyiceberg.catalog.sql import SqlCatalog
 
-CATALOG_DATABASE, CONTROL_DATABASE = "lake_catalog", "lake_control"
 _SPARK = "spark.sql.catalog.lake"
 _CONNECT_SECONDS = 5
 SPARK_PLACE = tuple(
@@ -36,7 +36,7 @@ def is_on_servers(settings: Settings) -> bool:
 
 def warehouse(settings: Settings) -> str:
     """Where tables are: a folder, or a place in the bucket."""
-    return f"s3://{settings.bucket}/warehouse" if is_on_servers(settings) else str(settings.warehouse)
+    return f"s3://{settings.bucket}/{settings.name}" if is_on_servers(settings) else str(settings.warehouse)
 
 
 def spark_catalog(settings: Settings) -> dict[str, str]:
@@ -45,7 +45,7 @@ def spark_catalog(settings: Settings) -> dict[str, str]:
         uri = f"jdbc:sqlite:{settings.catalog_db}?busy_timeout=60000"
         return {f"{_SPARK}.uri": uri, f"{_SPARK}.warehouse": warehouse(settings)}
     said = {
-        "uri": f"jdbc:postgresql://{settings.postgres}/{CATALOG_DATABASE}?connectTimeout={_CONNECT_SECONDS}",
+        "uri": f"jdbc:postgresql://{settings.postgres}/{_catalog(settings)}?connectTimeout={_CONNECT_SECONDS}",
         "warehouse": warehouse(settings),
         "jdbc.user": settings.postgres_user,
         "io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
@@ -74,6 +74,7 @@ def jar_groups(settings: Settings) -> tuple[str, ...]:
 
 def iceberg_catalog(settings: Settings) -> "SqlCatalog":
     """The Iceberg catalog `lake` as PyIceberg sees it: the same tables that Spark and the SQL engines see."""
+    import sqlalchemy as sa
     from pyiceberg.catalog.sql import SqlCatalog
 
     if not is_on_servers(settings):
@@ -83,7 +84,7 @@ def iceberg_catalog(settings: Settings) -> "SqlCatalog":
         return SqlCatalog(
             "lake",
             **{
-                "uri": _postgres(settings, CATALOG_DATABASE).render_as_string(hide_password=False),
+                "uri": _postgres(settings, _catalog(settings)).render_as_string(hide_password=False),
                 "warehouse": warehouse(settings),
                 "pool_pre_ping": "true",
                 "s3.endpoint": settings.s3,
@@ -96,33 +97,28 @@ def iceberg_catalog(settings: Settings) -> "SqlCatalog":
         raise unreachable(settings) from error
 
 
-def control_engine(settings: Settings) -> sa.Engine:
+def control_engine(settings: Settings) -> "sa.Engine":
     """A connection pool on the control database; nothing is opened yet.
 
     Raises EnvironmentFailed where the folder of the embedded one can't be made.
     """
+    import sqlalchemy as sa
+
     if is_on_servers(settings):
-        return _engine(settings, CONTROL_DATABASE)
-    path = settings.control_db
+        return _engine(settings, _control(settings))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        settings.control_db.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise EnvironmentFailed(
-            f"The control database {path} can't be written; free the disk or set LAKE_HOME to a folder you can write."
-        ) from error
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 60})
-
-    @sa.event.listens_for(engine, "connect")
-    def _write_ahead(connection: "sa.engine.interfaces.DBAPIConnection", _: object) -> None:
-        connection.cursor().execute("PRAGMA journal_mode=WAL")
-
-    return engine
+        raise no_control(settings) from error
+    return sa.create_engine(f"sqlite:///{settings.control_db}", connect_args={"timeout": 60})
 
 
-def catalog_engine(settings: Settings) -> sa.Engine:
+def catalog_engine(settings: Settings) -> "sa.Engine":
     """A connection pool on the database of the Iceberg catalog; nothing is opened yet."""
+    import sqlalchemy as sa
+
     if is_on_servers(settings):
-        return _engine(settings, CATALOG_DATABASE)
+        return _engine(settings, _catalog(settings))
     return sa.create_engine(f"sqlite:///{settings.catalog_db}", connect_args={"timeout": 60})
 
 
@@ -140,6 +136,11 @@ def has_control(settings: Settings) -> bool:
     return _has_table(settings, control_engine(settings), "runs")
 
 
+def place(settings: Settings) -> str:
+    """Where the lake is, in words for people."""
+    return f"{warehouse(settings)} ({settings.s3})" if is_on_servers(settings) else str(settings.root)
+
+
 def unreachable(settings: Settings) -> EnvironmentFailed:
     """What to say where PostgreSQL does not let us in."""
     return EnvironmentFailed(
@@ -148,7 +149,19 @@ def unreachable(settings: Settings) -> EnvironmentFailed:
     )
 
 
-def _has_table(settings: Settings, engine: sa.Engine, table: str) -> bool:
+def no_control(settings: Settings) -> EnvironmentFailed:
+    """What to say where the control database can't be opened."""
+    if is_on_servers(settings):
+        return unreachable(settings)
+    return EnvironmentFailed(
+        f"The control database {settings.control_db} can't be written; free the disk or set LAKE_HOME to a folder you "
+        f"can write."
+    )
+
+
+def _has_table(settings: Settings, engine: "sa.Engine", table: str) -> bool:
+    import sqlalchemy as sa
+
     try:
         return sa.inspect(engine).has_table(table)
     except sa.exc.OperationalError as error:
@@ -157,7 +170,17 @@ def _has_table(settings: Settings, engine: sa.Engine, table: str) -> bool:
         engine.dispose()
 
 
-def _engine(settings: Settings, database: str) -> sa.Engine:
+def _catalog(settings: Settings) -> str:
+    return f"{settings.name}_catalog"
+
+
+def _control(settings: Settings) -> str:
+    return f"{settings.name}_control"
+
+
+def _engine(settings: Settings, database: str) -> "sa.Engine":
+    import sqlalchemy as sa
+
     return sa.create_engine(
         _postgres(settings, database),
         pool_pre_ping=True,  # a server that was restarted is met with a new connection, not with an error
@@ -166,9 +189,9 @@ def _engine(settings: Settings, database: str) -> sa.Engine:
     )
 
 
-def _postgres(settings: Settings, database: str) -> sa.URL:
+def _postgres(settings: Settings, database: str) -> "sa.URL":
+    import sqlalchemy as sa
+
     host, _, port = settings.postgres.rpartition(":")
     password = read_secret(settings, f"postgres-{settings.postgres_user}")
-    return sa.URL.create(
-        "postgresql+psycopg", settings.postgres_user, password, host.strip("[]"), int(port), database
-    )
+    return sa.URL.create("postgresql+psycopg", settings.postgres_user, password, host.strip("[]"), int(port), database)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lakehouse import profile
 from lakehouse.errors import EnvironmentFailed
 from lakehouse.settings import Settings
 
@@ -45,13 +46,6 @@ _EXTENSIONS = (
     "io.delta.sql.DeltaSparkSessionExtension",
     "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
 )
-_PLACE = (f"spark.sql.catalog.{CATALOG}.uri", f"spark.sql.catalog.{CATALOG}.warehouse")
-
-
-def catalog_conf(settings: Settings) -> dict[str, str]:
-    """Where the catalog `lake` is and keeps its files."""
-    uri = f"jdbc:sqlite:{settings.catalog_db}?busy_timeout=60000"
-    return dict(zip(_PLACE, (uri, str(settings.warehouse)), strict=True))
 
 
 def spark_conf(settings: Settings, jars: list[Path]) -> dict[str, str]:
@@ -59,7 +53,7 @@ def spark_conf(settings: Settings, jars: list[Path]) -> dict[str, str]:
     cores = settings.cores or os.cpu_count() or 2
     catalog = f"spark.sql.catalog.{CATALOG}"
     return {
-        "spark.master": f"local[{cores}]",
+        "spark.master": settings.spark_master or f"local[{cores}]",
         "spark.app.name": "carelake",
         "spark.jars": ",".join(str(jar) for jar in jars),
         "spark.driver.memory": settings.driver_memory,
@@ -79,7 +73,7 @@ def spark_conf(settings: Settings, jars: list[Path]) -> dict[str, str]:
         catalog: "org.apache.iceberg.spark.SparkCatalog",
         f"{catalog}.type": "jdbc",
         f"{catalog}.jdbc.schema-version": "V1",  # V0 tables are invisible to PyIceberg's views of the catalog
-        **catalog_conf(settings),
+        **profile.spark_catalog(settings),
         f"{catalog}.cache-enabled": "false",  # a cached table hides what another session has just committed
         "spark.sql.shuffle.partitions": str(cores * 2),
         "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",  # fewer, larger files
@@ -98,7 +92,8 @@ def spark_conf(settings: Settings, jars: list[Path]) -> dict[str, str]:
 
 def make_folders(settings: Settings) -> None:
     """Make the folders that Spark writes to; EnvironmentFailed if one cannot be made."""
-    for folder in (settings.warehouse, settings.root / "tmp"):
+    folders = (settings.root / "tmp", *(() if profile.is_on_servers(settings) else (settings.warehouse,)))
+    for folder in folders:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -128,7 +123,14 @@ def build_session(
         session = builder.getOrCreate()
     except (PySparkRuntimeError, OSError) as error:
         raise EnvironmentFailed(f"Spark did not start with the Java in {java_home}; try `lake doctor`.") from error
+    unlock(session, settings)
     return session
+
+
+def unlock(session: "SparkSession", settings: Settings) -> None:
+    """Give a session that runs what it needs to get into the catalog and the object store."""
+    for name, value in profile.spark_secrets(settings).items():
+        session.conf.set(name, value)
 
 
 def own_session(spark: "SparkSession", settings: Settings | None = None) -> "SparkSession":
@@ -138,7 +140,10 @@ def own_session(spark: "SparkSession", settings: Settings | None = None) -> "Spa
     """
     session = spark.newSession()
     # A new session starts from the context's settings, not from its parent's.
-    place = catalog_conf(settings) if settings else {name: str(spark.conf.get(name)) for name in _PLACE}
+    if settings:
+        place = profile.spark_catalog(settings) | profile.spark_secrets(settings)
+    else:
+        place = {name: value for name in profile.SPARK_PLACE if (value := spark.conf.get(name, None)) is not None}
     for name, value in place.items():
         session.conf.set(name, value)
     # A catalog is made at its first use from the settings of whichever session is active: here that is this one.
@@ -157,13 +162,20 @@ def suit(session: "SparkSession", rows: int) -> None:
     session.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN" if is_few else "FALLBACK")
 
 
+def spark_jars(settings: Settings) -> list[Path]:
+    """The jars that Spark needs, fetched at their first use; raises EnvironmentFailed, which names the jar."""
+    from lakehouse.jars import ensure_jars
+
+    folder, groups = settings.cache_dir / "jars", profile.jar_groups(settings)
+    return [jar for group in groups for jar in ensure_jars(group, folder, settings.maven_url)]
+
+
 @contextmanager
 def spark_session(settings: Settings) -> "Iterator[SparkSession]":
     """Spark with the Java and the jars of this machine (fetched once), stopped at the end.
 
     Under spark-submit it is the session that this started, with the Java and the jars that it was given.
     """
-    from lakehouse.jars import ensure_jars
     from lakehouse.java import find_java
     from lakehouse.submit import is_submitted, join_session
 
@@ -171,8 +183,7 @@ def spark_session(settings: Settings) -> "Iterator[SparkSession]":
         make_folders(settings)
         session = join_session(settings)
     else:
-        jars = ensure_jars("spark", settings.cache_dir / "jars", settings.maven_url)
-        session = build_session(settings, find_java().home, jars)
+        session = build_session(settings, find_java().home, spark_jars(settings))
     try:
         yield session
     finally:

@@ -53,6 +53,11 @@ class Settings(BaseSettings):
     s3: str = Field("http://127.0.0.1:19000", pattern=_URL, description="Stack: address of the object store.")
     s3_user: str = Field("lake_etl", pattern=_NAME, description="Stack: access key of the object store.")
     s3_region: str = Field("us-east-1", description="Stack: region of the object store.")
+    name: str = Field(
+        "lake",
+        pattern=r"^[a-z][a-z0-9_]{0,50}$",
+        description="Stack: this lake's name; databases NAME_catalog and NAME_control, objects in BUCKET/NAME.",
+    )
     bucket: str = Field("lake", pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", description="Stack: bucket of the lake.")
     trino: str = Field("https://127.0.0.1:18443", pattern=_URL, description="Stack: address of Trino.")
     trino_user: str = Field("", description="Stack: who asks Trino; empty: the operating system's user.")

@@ -10,20 +10,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lakehouse import profile
 from lakehouse.errors import EnvironmentFailed, InputError
 from lakehouse.jars import read_lock
-from lakehouse.session import spark_conf
+from lakehouse.session import spark_conf, unlock
 from lakehouse.settings import Settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-_PLACES = {"spark.carelake.home": "LAKE_HOME", "spark.carelake.cache": "LAKE_CACHE"}
+_PREFIX = "spark.carelake."
+_PLACE = (
+    *("home", "cache", "profile", "secrets", "name"),
+    *("postgres", "postgres_user", "s3", "s3_user", "s3_region", "bucket"),
+)
+"""The settings that say which lake it is, and who comes; what else is set stays with who submits."""
 _MUST_AGREE = (
     "spark.sql.extensions",
     "spark.sql.catalog.lake",
-    "spark.sql.catalog.lake.uri",
-    "spark.sql.catalog.lake.warehouse",
     "spark.sql.catalog.spark_catalog",
     "spark.sql.session.timeZone",
 )
@@ -37,7 +41,8 @@ def properties(settings: Settings, java_home: Path, jars: list[Path]) -> str:
     """
     conf = spark_conf(settings, jars)
     conf["spark.pyspark.python"] = sys.executable  # the driver and the workers need the packages of this environment
-    conf |= dict(zip(_PLACES, (str(settings.root), str(settings.cache_dir)), strict=True))
+    said = settings.environment()
+    conf |= {_PREFIX + name: said[_variable(name)] for name in _PLACE if _variable(name) in said}
     head = (
         "# Made by `lake spark-conf`. Make it again after an upgrade, or when LAKE_HOME or LAKE_CACHE move.\n"
         "# spark-submit --properties-file THIS_FILE spark_jobs/main.py run silver\n"
@@ -57,10 +62,11 @@ def take_place() -> None:
     Raises InputError where spark-submit was given no properties file of Carelake.
     """
     conf = _submitted_conf()
-    for key, variable in _PLACES.items():
-        if key not in conf:
-            raise InputError(f"spark-submit was started without the lake's settings; {_MAKE_IT}")
-        os.environ.setdefault(variable, conf[key])
+    found = {name: conf[_PREFIX + name] for name in _PLACE if _PREFIX + name in conf}
+    if not {"home", "cache"} <= found.keys():
+        raise InputError(f"spark-submit was started without the lake's settings; {_MAKE_IT}")
+    for name, value in found.items():
+        os.environ.setdefault(_variable(name), value)
 
 
 def join_session(settings: Settings) -> "SparkSession":
@@ -73,22 +79,29 @@ def join_session(settings: Settings) -> "SparkSession":
 
     _check(_submitted_conf(), settings)
     try:
-        return SparkSession.builder.getOrCreate()
+        session = SparkSession.builder.getOrCreate()
     except (PySparkRuntimeError, OSError) as error:
         raise EnvironmentFailed("Spark did not start in the JVM of spark-submit; try `lake doctor`.") from error
+    unlock(session, settings)
+    return session
 
 
 def _check(conf: Mapping[str, str], settings: Settings) -> None:
     """A session without the right extensions and catalog fails late and says little, so look first."""
-    names = [jar.file_name for jar in read_lock()["spark"]]
+    lock = read_lock()
+    names = [jar.file_name for group in profile.jar_groups(settings) for jar in lock[group]]
     wanted = spark_conf(settings, [])
     if [Path(jar).name for jar in conf.get("spark.jars", "").split(",") if Path(jar).name in names] != names:
         raise InputError(f"The properties file of spark-submit names other jars than this Carelake needs; {_MAKE_IT}")
-    for key in _MUST_AGREE:
+    for key in (*_MUST_AGREE, *profile.spark_catalog(settings)):
         if conf.get(key) != wanted[key]:
             raise InputError(
                 f"{key} is not what this Carelake needs for the lake in {settings.root}; check LAKE_HOME, or {_MAKE_IT}"
             )
+
+
+def _variable(name: str) -> str:
+    return f"LAKE_{name.upper()}"
 
 
 def _submitted_conf() -> dict[str, str]:

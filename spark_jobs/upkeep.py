@@ -20,6 +20,7 @@ from lakehouse.control import new_id
 from lakehouse.errors import InputError, LakeError
 from lakehouse.figures import When, committed_at, look
 from lakehouse.maintain import Orphans
+from lakehouse.profile import warehouse
 from lakehouse.upkeep import ORPHAN_DAYS, STEPS, Decision, Figures, decide, policy_of
 from spark_jobs.job import Job
 from spark_jobs.lake import Lake
@@ -113,7 +114,7 @@ def plan_upkeep(lake: Lake, chosen: Sequence[Table], jobs: Sequence[AnyJob], ord
         decision = decide(table, figures, needed.get(table.name, {}), order.at, _unfinished(lake, table))
         if decision.obstacle or "orphans" not in order.steps:
             return Task(decision)
-        return Task(decision, maintain.find_orphans(lake.spark, table, lake.settings.warehouse, order.orphan_days))
+        return Task(decision, maintain.find_orphans(lake.spark, table, warehouse(lake.settings), order.orphan_days))
 
     return [task for task in _side_by_side(lake, one, chosen) if task is not None]
 
@@ -184,7 +185,7 @@ def _do(lake: Lake, task: Task, step: str, order: Order) -> dict[str, int]:
         return maintain.rewrite_manifests(spark, table)
     if step == "expire":
         return maintain.expire(spark, decision)
-    return maintain.remove_orphans(spark, table, lake.settings.warehouse, order.orphan_days) | {
+    return maintain.remove_orphans(spark, table, warehouse(lake.settings), order.orphan_days) | {
         "bytes": task.orphans.bytes
     }
 

@@ -31,15 +31,13 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture(scope="session")
 def spark(settings: Settings) -> "Iterator[SparkSession]":
     """A real session with the Iceberg catalog `lake` in that folder."""
-    from lakehouse.jars import ensure_jars
     from lakehouse.java import find_java
-    from lakehouse.session import build_session
+    from lakehouse.session import build_session, spark_jars
 
-    jars = ensure_jars("spark", settings.cache_dir / "jars", settings.maven_url)
     session = build_session(
         settings,
         find_java().home,
-        jars,
+        spark_jars(settings),
         {"spark.sql.shuffle.partitions": "1", "spark.default.parallelism": "2"},
     )
     yield session

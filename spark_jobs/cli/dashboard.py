@@ -35,11 +35,12 @@ def dashboard(
     if (tls_cert is None) != (tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key go together.")
     from dash_app.server import Address, check, serve
+    from lakehouse.profile import has_catalog, place
 
     address = Address(host, port, names, tls_cert, tls_key, behind_proxy)
     check(context.settings, address)
-    click.echo(f"The dashboard over {context.settings.root}: {address.url}")
-    if not context.settings.catalog_db.exists():
+    click.echo(f"The dashboard over {place(context.settings)}: {address.url}")
+    if not has_catalog(context.settings):
         click.echo("There is no lake yet: its pages say so until `lake demo` or `lake ingest` has made one.")
     serve(context.settings, address)
 

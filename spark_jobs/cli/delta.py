@@ -142,12 +142,12 @@ def spark_conf(context: Context) -> None:
     `lake spark-conf > spark.conf`, then
     `spark-submit --properties-file spark.conf spark_jobs/main.py run silver`. Paths in it are absolute.
     """
-    from lakehouse.jars import ensure_jars
     from lakehouse.java import find_java
+    from lakehouse.session import spark_jars
     from lakehouse.submit import properties
 
     settings = context.settings
-    jars = ensure_jars("spark", settings.cache_dir / "jars", settings.maven_url)
+    jars = spark_jars(settings)
     click.echo(properties(settings, find_java().home, jars), nl=False)
 
 

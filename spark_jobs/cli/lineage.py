@@ -52,15 +52,16 @@ def _newest(context: Context) -> "tuple[dict[str, dict[str, Any]], list[Any]]":
     """The newest run of each table by its name, and the edges that hold for them."""
     from lakehouse.control import open_control
     from lakehouse.errors import InputError
+    from lakehouse.profile import has_control, place
 
-    if context.settings.control_db.exists():
+    if has_control(context.settings):
         db = open_control(context.settings)
         runs = {run["table_name"]: run for run in db.newest_runs()}
         edges = [edge for run in runs.values() for edge in db.lineage(run["basis"])]
         if edges:
             return runs, edges
     raise InputError(
-        f"No job has run in {context.settings.root} yet, so nothing is known; `lake run silver` runs them."
+        f"No job has run in {place(context.settings)} yet, so nothing is known; `lake run silver` runs them."
     )
 
 

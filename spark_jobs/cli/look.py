@@ -50,9 +50,10 @@ def _list_tables(context: Context) -> None:
     from datetime import UTC, datetime
 
     from catalog.registry import TABLES
-    from lakehouse.evolve import live_table, open_catalog
+    from lakehouse.evolve import live_table
+    from lakehouse.profile import has_catalog, iceberg_catalog
 
-    catalog = open_catalog(context.settings) if context.settings.catalog_db.exists() else None
+    catalog = iceberg_catalog(context.settings) if has_catalog(context.settings) else None
     rows = []
     for t in TABLES.values():
         live = live_table(catalog, t) if catalog else None
@@ -206,11 +207,12 @@ def quarantine(
 ) -> None:
     """Show what was held back, where it came from and why."""
     from lakehouse.errors import InputError
+    from lakehouse.profile import has_catalog, place
     from lakehouse.sql.engine import open_engine
 
-    if not context.settings.catalog_db.exists():
+    if not has_catalog(context.settings):
         raise InputError(
-            f"There is no lake in {context.settings.root} yet; `lake demo` or `lake ingest fhir PATH` makes one."
+            f"There is no lake in {place(context.settings)} yet; `lake demo` or `lake ingest fhir PATH` makes one."
         )
     where = ["part = 0"]
     bound = {name: value for name, value in (("stage", stage), ("reason", reason)) if value}
