@@ -26,7 +26,6 @@ from infra.native.secret_files import secret
 from infra.native.service import Launch, Service
 from infra.native.stack import Stack, render, write_private
 from lakehouse.errors import EnvironmentFailed
-from lakehouse.profile import CATALOG_DATABASE, CONTROL_DATABASE
 
 NAME = "postgres"
 ADMIN = "lake_admin"
@@ -225,15 +224,15 @@ def provision(stack: Stack) -> None:
         with _connect(stack) as connection:
             for role in ROLES:
                 _make_role(connection, role, scram(secret(stack, f"postgres-{role}")))
-            for database in (CATALOG_DATABASE, CONTROL_DATABASE):
+            for database in (stack.catalog_database, stack.control_database):
                 if not _has(connection, "SELECT 1 FROM pg_database WHERE datname = %s", database):
                     make = sql.SQL("CREATE DATABASE {} OWNER lake_etl")
                     connection.execute(make.format(sql.Identifier(database)))
             connection.execute("REVOKE CONNECT ON DATABASE postgres, template1 FROM PUBLIC")
-        for database in (CATALOG_DATABASE, CONTROL_DATABASE):
+        for database in (stack.catalog_database, stack.control_database):
             with _connect(stack, database) as connection:
                 connection.execute(render("postgres/database.sql", database=database).encode())
-                if database == CONTROL_DATABASE:
+                if database == stack.control_database:
                     connection.execute(render("postgres/control.sql").encode())
     except psycopg.OperationalError as error:
         raise EnvironmentFailed(

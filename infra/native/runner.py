@@ -130,11 +130,12 @@ def _wait(stack: Stack, service: Service, child: "subprocess.Popen[bytes]") -> N
 
 
 def last_lines(log: Path, count: int = _LAST_LINES) -> str:
-    """The end of a log."""
+    """What a log says last, without the frames of stack traces."""
     try:
-        return "\n" + "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-count:])
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return "nothing"
+    return "\n" + "\n".join([line for line in lines if line.strip() and not line.startswith("\tat ")][-count:])
 
 
 def down(stack: Stack, services: Sequence[Service], say: Say) -> None:

@@ -12,8 +12,9 @@ from infra.native.tls import ensure_certificates
 from infra.native.trino_files import access_rules, write_people
 
 NAME = "trino"
-# What is loaded of the fifty plugins of the tarball: each costs time at start and memory.
-PLUGINS = ("iceberg", "postgresql", "password-authenticators", "resource-group-managers")
+# What is loaded of the fifty plugins of the tarball: each costs time at start and memory. `geospatial` has types that the
+# PostgreSQL connector asks for.
+PLUGINS = ("iceberg", "postgresql", "geospatial", "password-authenticators", "resource-group-managers")
 _TEMPLATES = SHARED / "templates" / NAME
 
 
@@ -87,7 +88,9 @@ def write_configuration(stack: Stack, etc: Path, places: dict[str, object]) -> N
         **places,
         "heap": stack.sizes["TRINO_HEAP"],
         "query_memory": stack.sizes["TRINO_QUERY_MEMORY"],
-        "bucket": stack.settings.bucket,
+        "catalog_database": stack.catalog_database,
+        "control_database": stack.control_database,
+        "warehouse": f"s3://{stack.settings.bucket}/{stack.settings.name}",
         "s3_region": stack.settings.s3_region,
         "shared_secret": secret(stack, "trino-internal"),
         "postgres_password": secret(stack, "postgres-lake_trino"),
