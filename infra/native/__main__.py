@@ -116,7 +116,8 @@ def reset_command(yes: bool) -> None:
     stack = _stack()
     if not yes:
         raise InputError(
-            f"This deletes every table and run in {stack.folder} for good: `make stack-reset CONFIRM=yes` if you mean it."
+            f"This deletes every table and run in {stack.folder} for good: "
+            "say `make stack-reset CONFIRM=yes` if you mean it."
         )
     services = all_services(stack)
     down(stack, services, _say)

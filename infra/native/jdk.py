@@ -42,10 +42,10 @@ def _candidates(environ: Mapping[str, str], installed: Path) -> Iterator[tuple[s
         if home := environ.get(name):
             yield f"{name}={home}", Path(home) / "bin" / "java"
     seen: set[Path] = set()
-    for home in sorted(installed.glob("*/bin/java"), reverse=True):
-        if home.resolve() not in seen:  # distributions link the same one by several names
-            seen.add(home.resolve())
-            yield str(home.parent.parent), home
+    for executable in sorted(installed.glob("*/bin/java"), reverse=True):
+        if executable.resolve() not in seen:  # distributions link the same one by several names
+            seen.add(executable.resolve())
+            yield str(executable.parent.parent), executable
     if on_path := shutil.which("java", path=environ.get("PATH", "")):
         yield f"java on the PATH ({on_path})", Path(on_path)
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from minio import Minio, MinioAdmin
 from minio.commonconfig import ENABLED, Filter
-from minio.credentials import StaticProvider
+from minio.credentials.providers import StaticProvider
 from minio.error import MinioException, S3Error
 from minio.lifecycleconfig import (
     Expiration,
@@ -60,7 +60,6 @@ def _prepare(stack: Stack) -> Launch:
         "MINIO_SITE_REGION": stack.settings.s3_region,
         "MINIO_BROWSER": "off",
         "MINIO_UPDATE": "off",
-
     }
     command = [str(fetch.minio_program(stack)), "server", str(data), "--address", f"{stack.s3}", "--quiet"]
     return Launch(command, environment, stack.state(NAME))
@@ -70,9 +69,9 @@ def provision(stack: Stack) -> None:
     """Make bucket, versioning, lifecycle, policies and users, or bring them to what they should be."""
     password, bucket = secret(stack, "minio-root"), stack.settings.bucket
     pool = PoolManager(timeout=Timeout(_TIMEOUT.total_seconds()), retries=Retry(3, backoff_factor=0.2))
-    place = {"endpoint": str(stack.s3), "secure": False, "region": stack.settings.s3_region, "http_client": pool}
-    client = Minio(access_key=ROOT_USER, secret_key=password, **place)
-    admin = MinioAdmin(credentials=StaticProvider(ROOT_USER, password), **place)
+    place, region, keys = str(stack.s3), stack.settings.s3_region, StaticProvider(ROOT_USER, password)
+    client = Minio(endpoint=place, credentials=keys, secure=False, region=region, http_client=pool)
+    admin = MinioAdmin(endpoint=place, credentials=keys, secure=False, region=region, http_client=pool)
     try:
         if not client.bucket_exists(bucket_name=bucket):
             client.make_bucket(bucket_name=bucket)
@@ -89,7 +88,8 @@ def provision(stack: Stack) -> None:
         ) from error
     except (MinioException, HTTPError, OSError) as error:
         raise EnvironmentFailed(
-            f"MinIO at {stack.s3} could not be set up ({type(error).__name__}): `make stack-logs SERVICE=minio` says more."
+            f"MinIO at {stack.s3} could not be set up ({type(error).__name__}): `make stack-logs SERVICE=minio` says "
+            "more."
         ) from error
 
 

@@ -1,7 +1,7 @@
 """PostgreSQL of the distribution: two databases, and a role for each who gets in.
 
-It refuses to run as root. Where root starts the stack, it runs as the distribution's user `postgres`, to whom its folder
-is given.
+It refuses to run as root. Where root starts the stack, it runs as the distribution's user `postgres`, to whom its
+folder is given.
 """
 
 import base64
@@ -56,8 +56,8 @@ def find_programs(wanted: int, places: Iterable[Path] | None = None) -> Path:
             found.setdefault(major, folder)
     if not found:
         raise EnvironmentFailed(
-            f"PostgreSQL {OLDEST} or later was not found in /usr/lib/postgresql, /usr/pgsql-* or on the PATH: install the "
-            "server (Debian, Ubuntu: apt install postgresql)."
+            f"PostgreSQL {OLDEST} or later was not found in /usr/lib/postgresql, /usr/pgsql-* or on the PATH: install "
+            "the server (Debian, Ubuntu: apt install postgresql)."
         )
     return found.get(wanted) or found[max(found)]
 
@@ -86,7 +86,10 @@ def _prepare(stack: Stack) -> Launch:
         folder.chmod(0o711)
         _check_way(folder, owner)
     places = {"bind": stack.postgres.ip, "port": stack.postgres.port, "etc": etc, "clients": _clients(stack)}
-    sizes = {"connections": stack.sizes["POSTGRES_CONNECTIONS"], "shared_buffers": stack.sizes["POSTGRES_SHARED_BUFFERS"]}
+    sizes = {
+        "connections": stack.sizes["POSTGRES_CONNECTIONS"],
+        "shared_buffers": stack.sizes["POSTGRES_SHARED_BUFFERS"],
+    }
     for name in ("postgresql.conf", "pg_hba.conf"):
         write_private(etc / name, render(f"postgres/{name}", **places, **sizes))
     _give(etc, owner)
@@ -250,4 +253,4 @@ def _make_role(connection: "psycopg.Connection[tuple[object, ...]]", role: str, 
 
 
 def _has(connection: "psycopg.Connection[tuple[object, ...]]", question: str, name: str) -> bool:
-    return connection.execute(question, (name,)).fetchone() is not None  # type: ignore[call-overload]
+    return connection.execute(question, (name,)).fetchone() is not None

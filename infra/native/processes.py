@@ -110,8 +110,8 @@ def family(process: Process) -> list[Process]:
     """The process and all that came from it: PostgreSQL's sessions, a worker's executors."""
     children: dict[int, list[int]] = {}
     for pid in (int(p.name) for p in _PROC.iterdir() if p.name.isdigit()):
-        if found := _stat(pid):
-            children.setdefault(found.parent, []).append(pid)
+        if said := _stat(pid):
+            children.setdefault(said.parent, []).append(pid)
     pids, todo = [], [process.pid]
     while todo:
         pids.append(todo.pop())

@@ -40,7 +40,7 @@ def status(stack: Stack, services: Sequence[Service]) -> list[Row]:
 def follow(stack: Stack, services: Sequence[Service], last: int, *, is_endless: bool) -> Iterator[str]:
     """The last lines of each log, and, where `is_endless`, every line that comes, with the service's name before it."""
     files = {service.name: log_file(stack, service) for service in services}
-    offsets = {name: 0 for name in files}
+    offsets = dict.fromkeys(files, 0)
     for name, file in files.items():
         lines, offsets[name] = _lines_from(file, 0)
         yield from (f"{name:<15} {line}" for line in lines[-last:])

@@ -29,8 +29,8 @@ def nothing(*_: object) -> None:
 class Service:
     """One server: what it needs, how it starts, how it is seen to be ready, and what is put into it then.
 
-    `install` fetches what is missing, `prepare` writes its configuration and says how to start it, `is_ready` asks it by
-    its own protocol, and `provision` makes what has to exist inside. All may run again at any time.
+    `install` fetches what is missing, `prepare` writes its configuration and says how to start it, `is_ready` asks it
+    by its own protocol, and `provision` makes what has to exist inside. All may run again at any time.
     """
 
     name: str

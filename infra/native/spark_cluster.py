@@ -104,7 +104,9 @@ def write_configuration(stack: Stack) -> Path:
     """Write the secret and the log settings of daemons and executors; returns the folder for SPARK_CONF_DIR."""
     folder = stack.state(NAME)
     conf = folder / "conf"
-    write_private(conf / "spark-defaults.conf", render("spark/spark-defaults.conf", secret=secret(stack, "spark-cluster")))
+    write_private(
+        conf / "spark-defaults.conf", render("spark/spark-defaults.conf", secret=secret(stack, "spark-cluster"))
+    )
     # Executors log by this one: their messages would quote rows.
     write_private(conf / "log4j2.properties", _QUIET.read_text(encoding="utf-8"))
     write_private(folder / "etc" / "log4j2.properties", render("spark/log4j2.properties"))

@@ -42,7 +42,9 @@ class Address:
         try:
             return str(socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)[0][4][0])
         except OSError as error:
-            raise EnvironmentFailed(f"The host {self.host} of the stack's settings is unknown: use 127.0.0.1.") from error
+            raise EnvironmentFailed(
+                f"The host {self.host} of the stack's settings is unknown: use 127.0.0.1."
+            ) from error
 
     def beside(self, ports: int) -> "Address":
         """The address so many ports further on."""

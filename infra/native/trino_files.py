@@ -71,7 +71,7 @@ def matches(password: str, said: str) -> bool:
 
 
 def _pbkdf2(password: str, salt: bytes, rounds: int) -> str:
-    return hashlib.pbkdf2_hmac("sha256", password.encode(), salt, rounds).hex()
+    return hashlib.pbkdf2_hmac("sha1", password.encode(), salt, rounds).hex()  # the one that Trino tries
 
 
 def _lines(file: Path) -> list[str]:

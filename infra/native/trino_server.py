@@ -12,8 +12,8 @@ from infra.native.tls import ensure_certificates
 from infra.native.trino_files import access_rules, write_people
 
 NAME = "trino"
-# What is loaded of the fifty plugins of the tarball: each costs time at start and memory. `geospatial` has types that the
-# PostgreSQL connector asks for.
+# What is loaded of the fifty plugins of the tarball: each costs time at start and memory. `geospatial` has types that
+# the PostgreSQL connector asks for.
 PLUGINS = ("iceberg", "postgresql", "geospatial", "password-authenticators", "resource-group-managers")
 _TEMPLATES = SHARED / "templates" / NAME
 
@@ -104,4 +104,6 @@ def write_configuration(stack: Stack, etc: Path, places: dict[str, object]) -> N
 
 
 def _properties(text: str) -> dict[str, str]:
-    return {name.strip(): value.strip() for name, _, value in (line.partition("=") for line in text.splitlines()) if name}
+    return {
+        name.strip(): value.strip() for name, _, value in (line.partition("=") for line in text.splitlines()) if name
+    }

@@ -1,4 +1,4 @@
-"""The servers of the stack for the whole test run: in a folder and on ports of their own, so that no other one is met."""
+"""The servers of the stack for the whole test run, in a folder and on ports of their own."""
 
 import shutil
 import socket

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import requests
 import trino
 from minio import Minio
 from minio.error import S3Error
@@ -56,17 +57,21 @@ def _as(settings: Settings, user: str, database: str = "lake_control") -> "psyco
 
 
 def _store(settings: Settings, user: str, password: str) -> Minio:
-    return Minio(endpoint=str(Stack(settings).s3), access_key=user, secret_key=password, secure=False, region="us-east-1")
+    return Minio(
+        endpoint=str(Stack(settings).s3), access_key=user, secret_key=password, secure=False, region="us-east-1"
+    )
 
 
 def _ask_trino(settings: Settings, user: str, password: str, query: str) -> list[list[object]]:
-    address = Stack(settings).trino
+    address, session = Stack(settings).trino, requests.Session()
+    session.verify = str(settings.trino_ca_file)
+    session.trust_env = False  # REQUESTS_CA_BUNDLE would take the place of the stack's own authority
     with trino.dbapi.connect(
         host=address.host,
         port=address.port,
         http_scheme="https",
         auth=BasicAuthentication(user, password),
-        verify=str(settings.trino_ca_file),
+        http_session=session,
         user=user,
         max_attempts=1,
     ) as connection:
@@ -123,7 +128,9 @@ def test_taken_port_is_told_with_who_has_it(stack: Settings, tmp_path: Path) -> 
         other.listen()
         port = other.getsockname()[1]
         moved = stack.model_copy(update={"home": tmp_path, "secrets": None, "s3": f"http://127.0.0.1:{port}"})
-        with pytest.raises(EnvironmentFailed, match=rf"Port {port} for minio is taken by .+\(pid {os.getpid()}\).*LAKE_S3"):
+        with pytest.raises(
+            EnvironmentFailed, match=rf"Port {port} for minio is taken by .+\(pid {os.getpid()}\).*LAKE_S3"
+        ):
             _up(moved, "minio")
     assert not running(Stack(moved), choose(all_services(Stack(moved)), ("minio",))[0])
 
@@ -198,7 +205,8 @@ def test_object_store_lets_only_jobs_write_and_keeps_old_versions(stack: Setting
     root = _store(stack, "lake_root", read_secret(stack, "minio-root"))
     assert root.get_object(version_id=version, **place).read() == b"rows"
     lifecycle = root.get_bucket_lifecycle(bucket_name="lake")
-    assert lifecycle and lifecycle.rules[0].noncurrent_version_expiration.noncurrent_days == 7
+    assert lifecycle
+    assert lifecycle.rules[0].noncurrent_version_expiration.noncurrent_days == 7
 
 
 def test_trino_answers_the_operator_over_tls(stack: Settings, control_table: str) -> None:
