@@ -2,7 +2,6 @@
 
 import json
 import os
-from datetime import timedelta
 
 from minio import Minio, MinioAdmin
 from minio.commonconfig import ENABLED, Filter
@@ -29,7 +28,7 @@ NAME = "minio"
 ROOT_USER = "lake_root"
 USERS = ("lake_etl", "lake_trino")
 NONCURRENT_DAYS = 7
-_TIMEOUT = timedelta(seconds=20)
+_TIMEOUT_SECONDS = 20
 
 
 def minio(stack: Stack) -> Service:
@@ -68,7 +67,9 @@ def _prepare(stack: Stack) -> Launch:
 def provision(stack: Stack) -> None:
     """Make bucket, versioning, lifecycle, policies and users, or bring them to what they should be."""
     password, bucket = secret(stack, "minio-root"), stack.settings.bucket
-    pool = PoolManager(timeout=Timeout(_TIMEOUT.total_seconds()), retries=Retry(3, backoff_factor=0.2))
+    # It says that it is ready a moment before it takes requests, and answers 503 in between.
+    retries = Retry(10, backoff_factor=0.1, status_forcelist=(500, 502, 503, 504), allowed_methods=None)
+    pool = PoolManager(timeout=Timeout(_TIMEOUT_SECONDS), retries=retries)
     place, region, keys = str(stack.s3), stack.settings.s3_region, StaticProvider(ROOT_USER, password)
     client = Minio(endpoint=place, credentials=keys, secure=False, region=region, http_client=pool)
     admin = MinioAdmin(endpoint=place, credentials=keys, secure=False, region=region, http_client=pool)

@@ -3,15 +3,22 @@
 import os
 from pathlib import Path
 
+import requests
+from trino.auth import BasicAuthentication
+from trino.dbapi import connect
+from trino.exceptions import Error as TrinoError
+from trino.exceptions import HttpError
+
 from infra.native import fetch, web
 from infra.native.jdk import find_jdk
 from infra.native.secret_files import secret
 from infra.native.service import Launch, Say, Service
 from infra.native.stack import SHARED, Stack, render, write_private
 from infra.native.tls import ensure_certificates
-from infra.native.trino_files import access_rules, write_people
+from infra.native.trino_files import access_rules, operator, write_people
 
 NAME = "trino"
+_TIMEOUT_SECONDS = 10
 # What is loaded of the fifty plugins of the tarball: each costs time at start and memory. `geospatial` has types that
 # the PostgreSQL connector asks for.
 PLUGINS = ("iceberg", "postgresql", "geospatial", "password-authenticators", "resource-group-managers")
@@ -25,14 +32,35 @@ def trino(stack: Stack) -> Service:
         ports=(stack.trino,),
         install=lambda say: _install(stack, say),
         prepare=lambda: _prepare(stack),
-        is_ready=lambda: web.ask(f"https://{stack.trino}/v1/info", _authority(stack)).get("starting") is False,
+        is_ready=lambda: _is_ready(stack),
         needs=("postgres", "minio"),
-        seconds=180,
+        seconds=120,
     )
 
 
-def _authority(stack: Stack) -> Path:
-    return stack.folder / "tls" / "ca.pem"
+def _is_ready(stack: Stack) -> bool:
+    """Whether a query is answered: after its start Trino takes a moment to count itself among its workers."""
+    authority = stack.folder / "tls" / "ca.pem"
+    if web.ask(f"https://{stack.trino}/v1/info", authority).get("starting") is not False:
+        return False
+    with requests.Session() as session:
+        session.trust_env = False  # no proxy, and REQUESTS_CA_BUNDLE would take the place of our own authority
+        session.verify = str(authority)
+        connection = connect(
+            host=stack.trino.host,
+            port=stack.trino.port,
+            http_scheme="https",
+            user=operator(stack),
+            auth=BasicAuthentication(operator(stack), secret(stack, f"trino-{operator(stack)}")),
+            http_session=session,
+            source="carelake-native",
+            max_attempts=1,
+            request_timeout=_TIMEOUT_SECONDS,
+        )
+        try:
+            return bool(connection.cursor().execute("SELECT 1").fetchall() == [[1]])
+        except (TrinoError, HttpError, requests.RequestException):
+            return False
 
 
 def _install(stack: Stack, say: Say) -> None:
