@@ -46,7 +46,7 @@ def _is_ready(stack: Stack) -> bool:
     with requests.Session() as session:
         session.trust_env = False  # no proxy, and REQUESTS_CA_BUNDLE would take the place of our own authority
         session.verify = str(authority)
-        connection = connect(
+        connection = connect(  # type: ignore[no-untyped-call]  # the package trino has no types here
             host=stack.trino.host,
             port=stack.trino.port,
             http_scheme="https",
