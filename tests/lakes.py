@@ -14,6 +14,7 @@ def empty_lake(settings: Settings, home: Path) -> Settings:
     own = settings.model_copy(update={"home": home, "cache": settings.cache_dir})
     if settings.profile == "embedded":
         return own
+    home.mkdir(parents=True, exist_ok=True)
     own = own.model_copy(update={"name": f"t_{uuid.uuid4().hex[:12]}", "secrets": settings.secrets_dir})
     _make_databases(own)
     return own
