@@ -16,8 +16,8 @@ from cryptography import x509
 from infra.native import processes
 from infra.native.compose import configure
 from infra.native.jdk import find_jdk
-from infra.native.postgres import scram
 from infra.native.ports import check_free
+from infra.native.postgres import scram
 from infra.native.services import all_services, choose
 from infra.native.stack import SHARED, Address, Stack, parse_address, read_env
 from infra.native.tls import ensure_certificates
