@@ -1,4 +1,4 @@
-"""The pure parts of the stack: versions, templates, addresses, processes, certificates, and the form of the compose file."""
+"""The parts of the stack that need no server: versions, templates, addresses, processes, certificates, compose."""
 
 import json
 import os
