@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from infra.native.compose import configure
 from infra.native.report import follow, status
 from infra.native.runner import down, only_one, running, up
 from infra.native.secret_files import SERVICES
@@ -106,6 +107,23 @@ def logs_command(service: str | None, is_endless: bool, last: int) -> None:
             click.echo(line)
     except KeyboardInterrupt:
         return
+
+
+@main.command("configure")
+@_explained
+def configure_command() -> None:
+    """Write secrets, certificates and configuration for infra/compose.yaml; start nothing."""
+    configure(_stack())
+
+
+@main.command("provision")
+@_explained
+def provision_command() -> None:
+    """Make roles, grants, bucket and users in servers that run already, such as those of compose."""
+    stack = _stack()
+    with only_one(stack):
+        for service in all_services(stack):
+            service.provision()
 
 
 @main.command("reset")

@@ -5,6 +5,7 @@ import hashlib
 import importlib
 import json
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
 from infra.native.secret_files import secret
@@ -22,14 +23,17 @@ _ADMINISTRATORS_ONLY = {
 }
 
 
-def access_rules() -> str:
-    """Who may see what: derived from the declarations where they say so, else administrators alone."""
+def access_rules(people: Mapping[str, str]) -> str:
+    """Who may see what, derived from the declarations; before they say so, administrators alone see anything.
+
+    `people` is the role of each user by name.
+    """
     try:
         derived = importlib.import_module("catalog.derive.trino_rules")
     except ModuleNotFoundError:
         return json.dumps(_ADMINISTRATORS_ONLY, indent=2)
-    rules = derived.trino_rules()
-    return rules if isinstance(rules, str) else json.dumps(rules, indent=2)
+    rules = derived.trino_rules(people=people)
+    return json.dumps(rules, indent=2)
 
 
 def operator(stack: Stack) -> str:
@@ -37,8 +41,11 @@ def operator(stack: Stack) -> str:
     return stack.settings.trino_user or getpass.getuser()
 
 
-def write_people(stack: Stack, etc: Path) -> None:
-    """Bring `password.db` and `group.txt` up to date with the secrets; lines of other people stay as they are."""
+def write_people(stack: Stack, etc: Path) -> dict[str, str]:
+    """Bring `password.db` and `group.txt` up to date with the secrets; lines of other people stay as they are.
+
+    Returns the role of each user by name.
+    """
     users = {user: secret(stack, f"trino-{user}") for user in (*SERVICE_USERS, operator(stack))}
     file = etc / "password.db"
     known = dict(line.partition(":")[::2] for line in _lines(file))
@@ -52,6 +59,7 @@ def write_people(stack: Stack, etc: Path) -> None:
     if not any(operator(stack) in people for people in members.values()):
         members.setdefault(ADMINISTRATOR, set()).add(operator(stack))
     write_private(groups, "".join(f"{name}:{','.join(sorted(people))}\n" for name, people in members.items()))
+    return {user: role for role, people in members.items() for user in people}
 
 
 def hashed(password: str) -> str:

@@ -15,10 +15,11 @@ from infra.native.secret_files import secret
 from infra.native.service import Launch, Say, Service
 from infra.native.stack import SHARED, Stack, render, write_private
 from infra.native.tls import ensure_certificates
-from infra.native.trino_files import access_rules, operator, write_people
+from infra.native.trino_files import SERVICE_USERS, access_rules, write_people
 
 NAME = "trino"
 _TIMEOUT_SECONDS = 10
+_PROBE_USER = SERVICE_USERS[0]
 # What is loaded of the fifty plugins of the tarball: each costs time at start and memory. `geospatial` has types that
 # the PostgreSQL connector asks for.
 PLUGINS = ("iceberg", "postgresql", "geospatial", "password-authenticators", "resource-group-managers")
@@ -46,12 +47,12 @@ def _is_ready(stack: Stack) -> bool:
     with requests.Session() as session:
         session.trust_env = False  # no proxy, and REQUESTS_CA_BUNDLE would take the place of our own authority
         session.verify = str(authority)
-        connection = connect(  # type: ignore[no-untyped-call]  # the package trino has no types here
+        connection = connect(  # type: ignore[no-untyped-call]
             host=stack.trino.host,
             port=stack.trino.port,
             http_scheme="https",
-            user=operator(stack),
-            auth=BasicAuthentication(operator(stack), secret(stack, f"trino-{operator(stack)}")),
+            user=_PROBE_USER,
+            auth=BasicAuthentication(_PROBE_USER, secret(stack, f"trino-{_PROBE_USER}")),
             http_session=session,
             source="carelake-native",
             max_attempts=1,
@@ -127,8 +128,7 @@ def write_configuration(stack: Stack, etc: Path, places: dict[str, object]) -> N
     for template in sorted(p for p in _TEMPLATES.rglob("*") if p.is_file()):
         name = template.relative_to(_TEMPLATES)
         write_private(etc / name, render(f"{NAME}/{name}", **values))
-    write_private(etc / "rules.json", access_rules())
-    write_people(stack, etc)
+    write_private(etc / "rules.json", access_rules(write_people(stack, etc)))
 
 
 def _properties(text: str) -> dict[str, str]:
