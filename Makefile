@@ -57,6 +57,7 @@ test-all: $(STAMP) ## Run every test with coverage.
 
 test-stack: $(STAMP) ## Run the tests that need the servers of the stack; starts them on ports of their own.
 	@$(BIN)/pytest -m stack tests/stack
+	@PYTHONPATH=. $(BIN)/python tests/stack/run.py
 
 stack-up: $(STAMP) ## Start MinIO, PostgreSQL, Trino and Spark as processes; SERVICE=trino: that one and what it needs.
 	@$(BIN)/python -m infra.native up $(SERVICE)
