@@ -4,6 +4,8 @@ import os
 import signal
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from infra.native.services import all_services, choose
 from infra.native.stack import Address, Stack
 from lakehouse.doctor_stack import stack_findings
 from lakehouse.errors import EnvironmentFailed
+from lakehouse.java import find_java
 from lakehouse.secrets import read_secret
 from lakehouse.settings import Settings
 
@@ -217,13 +220,28 @@ def test_trino_answers_the_operator_over_tls(stack: Settings, control_table: str
         _ask_trino(stack, user, password, f"DELETE FROM control.public.{control_table}")
 
 
-def test_spark_cluster_asks_for_its_secret(spark_cluster: Settings) -> None:
+_SUM = """
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.config("spark.ui.enabled", "false").getOrCreate()
+print("sum", spark.sparkContext.parallelize(range(10), 4).map(lambda n: n * 2).sum())
+"""
+
+
+@pytest.mark.parametrize("has_secret", [True, False])
+def test_workers_compute_for_those_alone_who_show_the_secret(spark_cluster: Settings, has_secret: bool) -> None:
     own = Stack(spark_cluster)
     assert {row.state for row in status(own, all_services(own))} == {"ready"}
-    with socket.create_connection((own.spark.host, own.spark.port)) as client:
-        client.settimeout(5)
-        client.sendall(b"no secret\n" * 10)
-        assert client.recv(100) == b""  # closed without an answer
+    environment = {
+        **os.environ,
+        "JAVA_HOME": str(find_java().home),
+        "PYSPARK_PYTHON": sys.executable,
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_CONF_DIR": str(own.state("spark") / "conf") if has_secret else "/nowhere",
+        "PYSPARK_SUBMIT_ARGS": f"--master spark://{own.spark} --conf spark.driver.host=127.0.0.1 "
+        "--conf spark.executor.memory=512m pyspark-shell",
+    }
+    job = subprocess.run([sys.executable, "-c", _SUM], env=environment, capture_output=True, text=True, timeout=120)
+    assert ("sum 90" in job.stdout) == has_secret, job.stderr[-2000:]
 
 
 def test_down_leaves_no_process_and_what_was_stored_is_there_after_up(stack: Settings) -> None:
