@@ -117,6 +117,9 @@ def build_session(
     os.environ["JAVA_HOME"] = str(java_home)
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     os.environ["PYSPARK_PYTHON"] = sys.executable  # workers need the packages of this environment
+    if settings.spark_master:
+        # The cluster's secret stands in a file there: settings of a session would stand on the JVM's command line.
+        os.environ.setdefault("SPARK_CONF_DIR", str(settings.root / "stack" / "spark" / "conf"))
     builder = SparkSession.builder
     for key, value in {**spark_conf(settings, jars), **(extra or {})}.items():
         builder = builder.config(key, value)
