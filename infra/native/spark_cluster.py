@@ -94,7 +94,6 @@ def _daemon(stack: Stack, main: str, arguments: list[str]) -> Launch:
         "LANG": "C.UTF-8",
         "JAVA_HOME": str(java.home),
         "SPARK_HOME": str(home),
-        "SPARK_SCALA_VERSION": "2.12",  # else a worker looks for the build folders of Spark's own sources
         "SPARK_CONF_DIR": str(conf),
         "SPARK_SCALA_VERSION": "2.12",  # as Spark's scripts say it: without, workers look for a source tree
         "SPARK_LOCAL_IP": stack.spark.ip,  # their pages listen there and nowhere else

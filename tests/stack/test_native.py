@@ -227,21 +227,42 @@ print("sum", spark.sparkContext.parallelize(range(10), 4).map(lambda n: n * 2).s
 """
 
 
-@pytest.mark.parametrize("has_secret", [True, False])
-def test_workers_compute_for_those_alone_who_show_the_secret(spark_cluster: Settings, has_secret: bool) -> None:
-    own = Stack(spark_cluster)
-    assert {row.state for row in status(own, all_services(own))} == {"ready"}
+def _driver(own: Stack, conf: Path) -> "subprocess.Popen[str]":
     environment = {
         **os.environ,
         "JAVA_HOME": str(find_java().home),
         "PYSPARK_PYTHON": sys.executable,
         "SPARK_LOCAL_IP": "127.0.0.1",
-        "SPARK_CONF_DIR": str(own.state("spark") / "conf") if has_secret else "/nowhere",
+        "SPARK_CONF_DIR": str(conf),
         "PYSPARK_SUBMIT_ARGS": f"--master spark://{own.spark} --conf spark.driver.host=127.0.0.1 "
         "--conf spark.executor.memory=512m pyspark-shell",
     }
-    job = subprocess.run([sys.executable, "-c", _SUM], env=environment, capture_output=True, text=True, timeout=120)
-    assert ("sum 90" in job.stdout) == has_secret, job.stderr[-2000:]
+    return subprocess.Popen(
+        [sys.executable, "-c", _SUM],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def test_workers_compute_for_who_shows_the_secret(spark_cluster: Settings) -> None:
+    own = Stack(spark_cluster)
+    assert {row.state for row in status(own, all_services(own))} == {"ready"}
+    said, _ = _driver(own, own.state("spark") / "conf").communicate(timeout=120)
+    assert "sum 90" in said
+
+
+def test_cluster_refuses_who_does_not_show_the_secret(spark_cluster: Settings, tmp_path: Path) -> None:
+    driver = _driver(Stack(spark_cluster), tmp_path)
+    try:  # it would try again for a minute
+        assert driver.stdout
+        assert any("SaslMessage" in line for line in driver.stdout)
+    finally:
+        os.killpg(driver.pid, signal.SIGKILL)
+        driver.wait()
+        driver.stdout.close()
 
 
 def test_down_leaves_no_process_and_what_was_stored_is_there_after_up(stack: Settings) -> None:
