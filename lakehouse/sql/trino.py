@@ -65,7 +65,7 @@ class TrinoEngine:
             raise self._shut_out(error) from None
         finally:
             connection.close()  # type: ignore[no-untyped-call]
-        return _table(columns, rows)
+        return table_of(columns, rows)
 
     def close(self) -> None:
         """Refuse further queries."""
@@ -153,7 +153,8 @@ def _explained(error: exceptions.TrinoUserError, settings: Settings) -> InputErr
     return InputError(f"Trino can't answer this: {error.message}.")
 
 
-def _table(columns: list[Any], rows: list[Any]) -> pa.Table:
+def table_of(columns: list[Any], rows: list[Any]) -> pa.Table:
+    """The rows that the driver gave, by the types that Trino says its columns have."""
     arrays, names = [], []
     for place, column in enumerate(columns):
         kind = arrow_type(column.type_code)

@@ -1,10 +1,15 @@
 """What is sent to Trino: the text as it was written with bound parameters, and types as Arrow has them."""
 
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from types import SimpleNamespace
+from uuid import UUID
+
 import pyarrow as pa
 import pytest
 
 from lakehouse.errors import InputError
-from lakehouse.sql.trino import bound
+from lakehouse.sql.trino import bound, table_of
 from lakehouse.sql.trino_types import arrow_type
 
 
@@ -62,3 +67,28 @@ def test_what_is_no_query_is_refused_with_a_sentence(sql: str, said: str) -> Non
 )
 def test_each_type_of_trino_has_its_arrow_type(name: str, kind: pa.DataType) -> None:
     assert arrow_type(name) == kind
+
+
+def test_what_trino_answers_becomes_arrow_columns() -> None:
+    zone = timezone(timedelta(hours=-5))
+    columns = [
+        SimpleNamespace(name=name, type_code=kind)
+        for name, kind in (
+            ("at", "timestamp(6) with time zone"),
+            ("codings", "array(row(system varchar, price decimal(10, 2)))"),
+            ("counts", "map(varchar, bigint)"),
+            ("uuid", "uuid"),
+        )
+    ]
+    row = (datetime(2026, 1, 1, 5, tzinfo=zone), [("loinc", Decimal("1.50")), None], {"a": 1}, UUID(int=1))
+    told = table_of(columns, [row, (None, None, None, None)])
+    assert told.to_pylist() == [
+        {
+            "at": datetime(2026, 1, 1, 10, tzinfo=UTC),
+            "codings": [{"system": "loinc", "price": Decimal("1.50")}, None],
+            "counts": [("a", 1)],
+            "uuid": "00000000-0000-0000-0000-000000000001",
+        },
+        {"at": None, "codings": None, "counts": None, "uuid": None},
+    ]
+    assert table_of(columns, []).schema == told.schema
