@@ -110,18 +110,12 @@ def test_a_landing_of_delta_tells_the_version_that_it_read(lake: Lake, tmp_path:
     assert "secret" not in file.read_text(encoding="utf-8")
 
 
-@pytest.fixture
-def told_by_the_dead(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LAKE_OPENLINEAGE", str(file))
-
-
 @pytest.mark.slow
-@pytest.mark.usefixtures("told_by_the_dead")
 @pytest.mark.parametrize(("step", "state"), [("gate", "ABORT"), ("record", "COMPLETE")])
 def test_a_run_that_died_is_told_by_the_next(lake: Lake, tmp_path: Path, file: Path, step: str, state: str) -> None:
     told = telling(lake, str(file))
     tiny.ingest(told, write(tmp_path / "in", "a.ndjson", [observation("secret-id", 7), observation("bad", -5)]))
-    die(lake, "run", step)
+    die(told, "run", step)
     begun = events(file)[-1]
     assert begun["eventType"] == "START"
     tiny.run(told)
@@ -139,10 +133,9 @@ def test_a_run_that_died_is_told_by_the_next(lake: Lake, tmp_path: Path, file: P
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("told_by_the_dead")
 def test_a_landing_that_died_after_its_publish_is_told_by_the_next(lake: Lake, tmp_path: Path, file: Path) -> None:
     source = write(tmp_path / "in", "a.ndjson", [observation("secret-id", 7)])
-    die(lake, "ingest", "record", source)
+    die(telling(lake, str(file)), "ingest", "record", source)
     assert told_in_order(events(file)) == [("START", "ingest fhir")]
     assert tiny.ingest(telling(lake, str(file)), source).batch_id is None
     begun, ended = events(file)
