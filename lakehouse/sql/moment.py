@@ -22,10 +22,10 @@ import pyarrow as pa
 from lakehouse.errors import InputError
 from lakehouse.settings import Settings
 from lakehouse.sql import sources
-from lakehouse.sql.embedded import check_parameters, fetched, open_connection, stopped_after
+from lakehouse.sql.embedded import fetched, open_connection, stopped_after
 from lakehouse.sql.problems import explained
 from lakehouse.sql.queries import named_query
-from lakehouse.sql.readonly import Query, TableName, prepare
+from lakehouse.sql.readonly import Query, TableName, check_parameters, prepare
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Moment:
         query = _prepared(name)
         for table in sorted(query.tables - self._known):
             raise InputError(f"{_short(table)} is not there yet: `make demo` or `lake ingest` begins a lake.")
-        check_parameters(query, parameters)
+        check_parameters(query.parameters, parameters)
         with self._connection.cursor() as cursor, stopped_after(self._query_seconds, cursor), explained():
             return fetched(cursor.execute(query.sql, dict(parameters) or None))
 

@@ -6,15 +6,10 @@ What a person may read is decided by Trino's access rules, for each user.
 import getpass
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
 import requests
-import sqlglot
-from sqlglot import exp
-from sqlglot.errors import SqlglotError
-from sqlglot.tokenizer_core import Token
 from trino import exceptions
 from trino.auth import BasicAuthentication
 from trino.dbapi import Connection, connect
@@ -22,10 +17,8 @@ from trino.dbapi import Connection, connect
 from lakehouse.errors import EnvironmentFailed, InputError
 from lakehouse.secrets import read_secret
 from lakehouse.settings import Settings
+from lakehouse.sql.readonly import check_parameters, with_marks
 from lakehouse.sql.trino_types import arrow_type
-
-_ASKING = ("SELECT", "WITH", "VALUES", "TABLE", "SHOW", "DESCRIBE", "EXPLAIN", "(")
-_BINDABLE = "a text, number, date, instant, true/false, bytes or null"
 
 
 class TrinoEngine:
@@ -42,7 +35,8 @@ class TrinoEngine:
             raise InputError("this engine is closed: open another with open_engine.")
         if limit is not None and limit < 0:
             raise InputError("a limit cannot be below 0.")
-        text, names = bound(sql, parameters)
+        text, names = with_marks(sql)
+        check_parameters(frozenset(names), parameters)
         connection = self._connection()
         try:
             cursor = connection.cursor()
@@ -108,39 +102,6 @@ class TrinoEngine:
             f"Trino at {self._settings.trino} does not answer ({type(error).__name__}); `make stack-status` shows what "
             f"runs."
         )
-
-
-def bound(sql: str, parameters: Mapping[str, object]) -> tuple[str, list[str]]:
-    """The only statement of the text with `?` for each `:name`, and the names in their order; InputError for others."""
-    try:
-        tokens = sqlglot.tokenize(sql, read="trino")
-        trees = [tree for tree in sqlglot.parse(sql, read="trino") if tree]
-    except (SqlglotError, RecursionError):
-        raise InputError("the query cannot be read: check quotes, commas, brackets and keywords.") from None
-    if len(trees) != 1:
-        raise InputError(f"one statement at a time: this text holds {len(trees)}.")
-    if tokens[0].text.upper() not in _ASKING or (isinstance(trees[0], exp.DML | exp.DDL) and not _is_query(trees[0])):
-        raise InputError("only queries can be run here (SELECT, WITH, VALUES, TABLE, SHOW, DESCRIBE, EXPLAIN).")
-    text, names, at = "", [], 0
-    for colon, name in pairwise(tokens):
-        if _is_parameter(colon, name):
-            text += sql[at : colon.start] + "?"
-            names.append(name.text)
-            at = name.end + 1
-    text = (text + sql[at:]).rstrip().removesuffix(";")
-    if missing := sorted(set(names) - parameters.keys()):
-        raise InputError(f"the query's parameter :{missing[0]} has no value: give one.")
-    if unused := sorted(parameters.keys() - set(names)):
-        raise InputError(f"the query has no parameter :{unused[0]}: remove the value or name it in the text.")
-    return text, names
-
-
-def _is_query(tree: exp.Expr) -> bool:
-    return isinstance(tree, exp.Query | exp.Values)
-
-
-def _is_parameter(colon: Token, name: Token) -> bool:
-    return colon.text == ":" and name.start == colon.end + 1 and name.text.isidentifier()
 
 
 def _explained(error: exceptions.TrinoUserError, settings: Settings) -> InputError:

@@ -9,15 +9,24 @@ import pyarrow as pa
 import pytest
 
 from lakehouse.errors import InputError
-from lakehouse.sql.trino import bound, table_of
+from lakehouse.sql.readonly import check_parameters, with_marks
+from lakehouse.sql.trino import table_of
 from lakehouse.sql.trino_types import arrow_type
+
+
+def asked(sql: str, parameters: dict[str, object]) -> tuple[str, list[str]]:
+    text, names = with_marks(sql)
+    check_parameters(frozenset(names), parameters)
+    return text, names
 
 
 def test_parameters_are_bound_in_their_order_and_texts_are_left_alone() -> None:
     sql = "SELECT ':not', x -- :nor this\nFROM t WHERE a = :a AND b = :b AND c = :a;"
-    text, names = bound(sql, {"a": 1, "b": "'; DROP TABLE t"})
+    text, names = asked(sql, {"a": 1, "b": "'; DROP TABLE t"})
     assert text == "SELECT ':not', x -- :nor this\nFROM t WHERE a = ? AND b = ? AND c = ?"
     assert names == ["a", "b", "a"]
+    assert asked("EXPLAIN ANALYZE SELECT :a", {"a": 1}) == ("EXPLAIN ANALYZE SELECT ?", ["a"])
+    assert asked("show tables from lake.silver;", {}) == ("show tables from lake.silver", [])
 
 
 @pytest.mark.parametrize(
@@ -25,7 +34,9 @@ def test_parameters_are_bound_in_their_order_and_texts_are_left_alone() -> None:
     [
         ("SELECT :a", "no value"),
         ("SELECT 1; SELECT 2", "one statement"),
-        ("", "one statement"),
+        ("", "no statement"),
+        ("EXPLAIN ANALYZE DELETE FROM lake.silver.patient", "only queries"),
+        ("EXPLAIN", "no statement"),
         ("DELETE FROM lake.silver.patient", "only queries"),
         ("CREATE TABLE x AS SELECT 1", "only queries"),
         ("CALL lake.system.unregister_table('a', 'b')", "only queries"),
@@ -34,9 +45,9 @@ def test_parameters_are_bound_in_their_order_and_texts_are_left_alone() -> None:
 )
 def test_what_is_no_query_is_refused_with_a_sentence(sql: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
-        bound(sql, {})
+        asked(sql, {})
     with pytest.raises(InputError, match="no parameter :b"):
-        bound("SELECT 1", {"b": 1})
+        asked("SELECT 1", {"b": 1})
 
 
 @pytest.mark.parametrize(
