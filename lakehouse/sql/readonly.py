@@ -150,7 +150,8 @@ def _explained(tokens: list[Token]) -> tuple[str, list[Token]]:
 def _parse(tokens: list[Token], sql: str) -> exp.Expr:
     """The only statement of the text, as a query or a DESCRIBE."""
     if tokens and tokens[0].text.upper() == "SHOW":
-        return show_query(sqlglot.tokenize(tokens[1].text, read="trino") if len(tokens) == 2 else tokens[1:])
+        rest = tokens[1:-1] if tokens[-1].text == ";" else tokens[1:]
+        return show_query(sqlglot.tokenize(rest[0].text, read="trino") if len(rest) == 1 else rest)
     dialect = Dialect.get_or_raise("trino")
     statements = [tree for tree in dialect.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, sql) if tree]
     if not statements:
