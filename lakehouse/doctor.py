@@ -1,7 +1,6 @@
 """Is everything there that Carelake needs? One finding a thing, with a hint for each failure. Starts no JVM session."""
 
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -10,10 +9,7 @@ from importlib.metadata import version
 
 from lakehouse import profile
 from lakehouse.errors import Conflict, LakeError
-from lakehouse.profile import is_on_servers
 from lakehouse.settings import Settings
-
-_LEAST_FREE_BYTES = 2 << 30
 
 
 @dataclass(frozen=True)
@@ -48,10 +44,15 @@ def examine(settings: Settings) -> Iterator[Finding]:
             yield Finding(name, False, "does not work", str(error))
         except Exception as error:
             yield Finding(name, False, type(error).__name__, "Unforeseen: `lake --debug doctor` shows where.")
-    if is_on_servers(settings):
-        from lakehouse.doctor_stack import stack_findings
-
+    if profile.is_on_servers(settings):
         yield from stack_findings(settings)
+
+
+def stack_findings(settings: Settings) -> list[Finding]:
+    """Whether PostgreSQL, MinIO, Trino and, where one is set, the Spark master answer: what `lake health` asks."""
+    from lakehouse.watch.health import SERVERS, Health
+
+    return [Finding(part.name, part.is_up, part.said, part.detail) for part in Health(settings).look(SERVERS)]
 
 
 def _python(settings: Settings) -> Finding:
@@ -92,9 +93,10 @@ def _home(settings: Settings) -> Finding:
 
 
 def _disk(settings: Settings) -> Finding:
-    folder = next(p for p in (settings.root, *settings.root.parents) if p.exists())
-    free = shutil.disk_usage(folder).free
-    return Finding("Disk", free > _LEAST_FREE_BYTES, f"{free / 1e9:.1f} GB free", "Free some space: 2 GB at least.")
+    from lakehouse.watch.health import LEAST_FREE_BYTES, disk_usage
+
+    free, _ = disk_usage(settings)
+    return Finding("Disk", free >= LEAST_FREE_BYTES, f"{free / 1e9:.1f} GB free", "Free some space: 2 GB at least.")
 
 
 def _memory(settings: Settings) -> Finding:
@@ -142,7 +144,10 @@ def _sql_engine(settings: Settings) -> Finding:
         engine.query("SELECT 1")
     finally:
         engine.close()
-    return Finding("SQL engine", True, f"DuckDB {version('duckdb')} with its Iceberg extension")
+    asked = (
+        settings.trino if profile.is_on_servers(settings) else f"DuckDB {version('duckdb')} with its Iceberg extension"
+    )
+    return Finding("SQL engine", True, asked)
 
 
 def _declarations(settings: Settings) -> Finding:

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from lakehouse import profile
 from lakehouse.control import open_control
-from lakehouse.doctor_stack import stack_findings
+from lakehouse.doctor import stack_findings
 from lakehouse.errors import EnvironmentFailed
 from lakehouse.lock import writing
 from lakehouse.secrets import read_secret, write_secret

@@ -22,7 +22,7 @@ from infra.native.report import status
 from infra.native.runner import down, pid_file, running, up
 from infra.native.services import all_services, choose
 from infra.native.stack import Address, Stack
-from lakehouse.doctor_stack import stack_findings
+from lakehouse.doctor import stack_findings
 from lakehouse.errors import EnvironmentFailed
 from lakehouse.java import find_java
 from lakehouse.secrets import read_secret
