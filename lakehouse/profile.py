@@ -39,13 +39,23 @@ def warehouse(settings: Settings) -> str:
     return f"s3://{settings.bucket}/{settings.name}" if is_on_servers(settings) else str(settings.warehouse)
 
 
+def catalog_database(settings: Settings) -> str:
+    """On servers, PostgreSQL's database of the Iceberg catalog."""
+    return f"{settings.name}_catalog"
+
+
+def control_database(settings: Settings) -> str:
+    """On servers, PostgreSQL's database of runs, lineage and quality."""
+    return f"{settings.name}_control"
+
+
 def spark_catalog(settings: Settings) -> dict[str, str]:
     """Where Spark finds the catalog `lake` and its files; no secrets."""
     if not is_on_servers(settings):
         uri = f"jdbc:sqlite:{settings.catalog_db}?busy_timeout=60000"
         return {f"{_SPARK}.uri": uri, f"{_SPARK}.warehouse": warehouse(settings)}
     said = {
-        "uri": f"jdbc:postgresql://{settings.postgres}/{_catalog(settings)}?connectTimeout={_CONNECT_SECONDS}",
+        "uri": f"jdbc:postgresql://{settings.postgres}/{catalog_database(settings)}?connectTimeout={_CONNECT_SECONDS}",
         "warehouse": warehouse(settings),
         "jdbc.user": settings.postgres_user,
         "io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
@@ -84,7 +94,7 @@ def iceberg_catalog(settings: Settings) -> "SqlCatalog":
         return SqlCatalog(
             "lake",
             **{
-                "uri": _postgres(settings, _catalog(settings)).render_as_string(hide_password=False),
+                "uri": _postgres(settings, catalog_database(settings)).render_as_string(hide_password=False),
                 "warehouse": warehouse(settings),
                 "pool_pre_ping": "true",
                 "s3.endpoint": settings.s3,
@@ -105,7 +115,7 @@ def control_engine(settings: Settings) -> "sa.Engine":
     import sqlalchemy as sa
 
     if is_on_servers(settings):
-        return _engine(settings, _control(settings))
+        return _engine(settings, control_database(settings))
     try:
         settings.control_db.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -118,7 +128,7 @@ def catalog_engine(settings: Settings) -> "sa.Engine":
     import sqlalchemy as sa
 
     if is_on_servers(settings):
-        return _engine(settings, _catalog(settings))
+        return _engine(settings, catalog_database(settings))
     return sa.create_engine(f"sqlite:///{settings.catalog_db}", connect_args={"timeout": 60})
 
 
@@ -177,14 +187,6 @@ def _has_table(settings: Settings, engine: "sa.Engine", table: str) -> bool:
         raise unreachable(settings) from error
     finally:
         engine.dispose()
-
-
-def _catalog(settings: Settings) -> str:
-    return f"{settings.name}_catalog"
-
-
-def _control(settings: Settings) -> str:
-    return f"{settings.name}_control"
 
 
 def _engine(settings: Settings, database: str) -> "sa.Engine":

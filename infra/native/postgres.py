@@ -26,6 +26,7 @@ from infra.native.secret_files import secret
 from infra.native.service import Launch, Service
 from infra.native.stack import Stack, render, write_private
 from lakehouse.errors import EnvironmentFailed
+from lakehouse.profile import catalog_database, control_database
 
 NAME = "postgres"
 ADMIN = "lake_admin"
@@ -224,18 +225,19 @@ def _is_ready(stack: Stack) -> bool:
 def provision(stack: Stack) -> None:
     """Make roles, databases and grants, or bring them to what they should be; passwords are those of the secrets."""
     try:
+        databases = (catalog_database(stack.settings), control := control_database(stack.settings))
         with _connect(stack) as connection:
             for role in ROLES:
                 _make_role(connection, role, scram(secret(stack, f"postgres-{role}")))
-            for database in (stack.catalog_database, stack.control_database):
+            for database in databases:
                 if not _has(connection, "SELECT 1 FROM pg_database WHERE datname = %s", database):
                     make = sql.SQL("CREATE DATABASE {} OWNER lake_etl")
                     connection.execute(make.format(sql.Identifier(database)))
             connection.execute("REVOKE CONNECT ON DATABASE postgres, template1 FROM PUBLIC")
-        for database in (stack.catalog_database, stack.control_database):
+        for database in databases:
             with _connect(stack, database) as connection:
                 connection.execute(render("postgres/database.sql", database=database).encode())
-                if database == stack.control_database:
+                if database == control:
                     connection.execute(render("postgres/control.sql").encode())
     except psycopg.OperationalError as error:
         raise EnvironmentFailed(

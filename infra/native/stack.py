@@ -113,16 +113,6 @@ class Stack:
         return {name: os.environ.get(name, value) for name, value in shipped.items()}
 
     @property
-    def catalog_database(self) -> str:
-        """The database of the Iceberg catalog."""
-        return f"{self.settings.name}_catalog"
-
-    @property
-    def control_database(self) -> str:
-        """The database of runs, lineage and quality."""
-        return f"{self.settings.name}_control"
-
-    @property
     def postgres(self) -> Address:
         """Where PostgreSQL listens."""
         return parse_address(self.settings.postgres, "LAKE_POSTGRES")

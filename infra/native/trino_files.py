@@ -2,10 +2,8 @@
 
 import getpass
 import hashlib
-import importlib
 import json
 import secrets
-from collections.abc import Mapping
 from pathlib import Path
 
 from infra.native.secret_files import secret
@@ -19,21 +17,12 @@ _ADMINISTRATORS_ONLY = {
     "schemas": [{"owner": False}],
     "tables": [{"group": ADMINISTRATOR, "privileges": ["SELECT"]}, {"privileges": []}],
     "queries": [{"group": ADMINISTRATOR, "allow": ["execute", "kill", "view"]}, {"allow": ["execute"]}],
-    "impersonation": [{"original_user": "lake_dashboard", "new_user": ".*"}],
 }
 
 
-def access_rules(people: Mapping[str, str]) -> str:
-    """Who may see what, derived from the declarations; before they say so, administrators alone see anything.
-
-    `people` is the role of each user by name.
-    """
-    try:
-        derived = importlib.import_module("catalog.derive.trino_rules")
-    except ModuleNotFoundError:
-        return json.dumps(_ADMINISTRATORS_ONLY, indent=2)
-    rules = derived.trino_rules(people=people)
-    return json.dumps(rules, indent=2)
+def access_rules() -> str:
+    """Who may see what: as long as no roles are derived from the declarations, administrators alone see anything."""
+    return json.dumps(_ADMINISTRATORS_ONLY, indent=2)
 
 
 def operator(stack: Stack) -> str:
@@ -41,11 +30,8 @@ def operator(stack: Stack) -> str:
     return stack.settings.trino_user or getpass.getuser()
 
 
-def write_people(stack: Stack, etc: Path) -> dict[str, str]:
-    """Bring `password.db` and `group.txt` up to date with the secrets; lines of other people stay as they are.
-
-    Returns the role of each user by name.
-    """
+def write_people(stack: Stack, etc: Path) -> None:
+    """Bring `password.db` and `group.txt` up to date with the secrets; lines of other people stay as they are."""
     users = {user: secret(stack, f"trino-{user}") for user in (*SERVICE_USERS, operator(stack))}
     file = etc / "password.db"
     known = dict(line.partition(":")[::2] for line in _lines(file))
@@ -59,7 +45,6 @@ def write_people(stack: Stack, etc: Path) -> dict[str, str]:
     if not any(operator(stack) in people for people in members.values()):
         members.setdefault(ADMINISTRATOR, set()).add(operator(stack))
     write_private(groups, "".join(f"{name}:{','.join(sorted(people))}\n" for name, people in members.items()))
-    return {user: role for role, people in members.items() for user in people}
 
 
 def hashed(password: str) -> str:

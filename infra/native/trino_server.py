@@ -16,6 +16,7 @@ from infra.native.service import Launch, Say, Service
 from infra.native.stack import SHARED, Stack, render, write_private
 from infra.native.tls import ensure_certificates
 from infra.native.trino_files import SERVICE_USERS, access_rules, write_people
+from lakehouse.profile import catalog_database, control_database
 
 NAME = "trino"
 _TIMEOUT_SECONDS = 10
@@ -117,8 +118,8 @@ def write_configuration(stack: Stack, etc: Path, places: dict[str, object]) -> N
         **places,
         "heap": stack.sizes["TRINO_HEAP"],
         "query_memory": stack.sizes["TRINO_QUERY_MEMORY"],
-        "catalog_database": stack.catalog_database,
-        "control_database": stack.control_database,
+        "catalog_database": catalog_database(stack.settings),
+        "control_database": control_database(stack.settings),
         "warehouse": f"s3://{stack.settings.bucket}/{stack.settings.name}",
         "s3_region": stack.settings.s3_region,
         "shared_secret": secret(stack, "trino-internal"),
@@ -128,7 +129,8 @@ def write_configuration(stack: Stack, etc: Path, places: dict[str, object]) -> N
     for template in sorted(p for p in _TEMPLATES.rglob("*") if p.is_file()):
         name = template.relative_to(_TEMPLATES)
         write_private(etc / name, render(f"{NAME}/{name}", **values))
-    write_private(etc / "rules.json", access_rules(write_people(stack, etc)))
+    write_people(stack, etc)
+    write_private(etc / "rules.json", access_rules())
 
 
 def _properties(text: str) -> dict[str, str]:
