@@ -27,6 +27,7 @@ from lakehouse.control_tables import (
     runs,
     upkeep,
 )
+from lakehouse.errors import EnvironmentFailed
 from lakehouse.settings import Settings
 
 __all__ = [
@@ -59,8 +60,13 @@ def _again(transaction: Callable[..., _T]) -> Callable[..., _T]:
             try:
                 return transaction(*args, **kwargs)
             except sa.exc.OperationalError as error:
-                if not _is_away(error) or time.monotonic() > until:
+                if not _is_away(error):
                     raise
+                if time.monotonic() > until:
+                    raise EnvironmentFailed(
+                        f"PostgreSQL has been away for {PATIENCE_SECONDS:g} seconds; `make stack-status` shows what "
+                        f"runs. Once it is back, run again: nothing half-done is visible."
+                    ) from error
                 time.sleep(0.5)
 
     return tried

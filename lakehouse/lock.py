@@ -60,6 +60,7 @@ def _server_lock(settings: Settings, lock: int, refusal: str) -> Iterator[None]:
         is_held = db.execute(sa.select(sa.func.pg_try_advisory_lock(lock))).scalar()
         holder = None if is_held else db.execute(_HOLDER, {"lock": lock}).scalar() or "unknown"
     except sa.exc.OperationalError as error:
+        engine.dispose()
         raise profile.unreachable(settings) from error
     try:
         if holder:

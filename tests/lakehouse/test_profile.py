@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from lakehouse import profile
-from lakehouse.control import open_control
+from lakehouse.control import Control, open_control
 from lakehouse.doctor import stack_findings
 from lakehouse.errors import EnvironmentFailed
 from lakehouse.lock import writing
@@ -66,6 +66,14 @@ def test_a_server_that_does_not_answer_is_told_in_a_sentence(servers: Settings) 
     with pytest.raises(EnvironmentFailed, match="PostgreSQL at"), writing(servers):
         pass
     assert not all(finding.ok for finding in stack_findings(servers))
+
+
+def test_a_server_that_stays_away_ends_a_run_with_a_sentence(
+    servers: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lakehouse.control.PATIENCE_SECONDS", 0.0)
+    with pytest.raises(EnvironmentFailed, match="PostgreSQL has been away"):
+        Control(profile.control_engine(servers)).unfinished("silver.patient")
 
 
 def test_trino_is_asked_only_with_its_authority_and_a_password(servers: Settings) -> None:

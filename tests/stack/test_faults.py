@@ -1,4 +1,4 @@
-"""A server goes away in mid-run: nothing is lost, nothing is doubled, and a sentence says what happened."""
+"""PostgreSQL goes away in mid-run: whatever the run says, the next one leaves nothing lost and nothing doubled."""
 
 import os
 import signal
