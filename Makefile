@@ -14,6 +14,9 @@ STAMP := .venv/.synced
 # Two test processes, each with a Spark of its own: more helps only where there are more than two cores.
 WORKERS ?= 2
 PATIENTS ?=
+SERVICE ?=
+FOLLOW ?=
+CONFIRM ?=
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile
 CODE := catalog lakehouse dash_app spark_jobs tests infra
 
@@ -23,7 +26,8 @@ export UV_PROJECT_ENVIRONMENT := .venv
 # Never a Python that uv fetches itself: the one that is there, or a message.
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo test test-slow test-browser test-all coverage lint format bench bench-dashboard screenshots docs lock clean
+.PHONY: help setup demo test test-slow test-browser test-all coverage lint format bench bench-dashboard screenshots docs lock clean \
+  stack-up stack-status stack-logs stack-down stack-reset test-stack
 
 help: ## List what can be made.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,22 +38,40 @@ demo: $(STAMP) ## Build a small lakehouse in .lake; PATIENTS=1000 generates that
 	@$(BIN)/lake demo $(if $(PATIENTS),--patients $(PATIENTS))
 
 test: $(STAMP) ## Run the quick tests with coverage (10 minutes at most).
-	@COVERAGE_FILE=.cov-quick $(PYTEST) -m "not slow and not browser" --cov --cov-report=term --cov-fail-under=90
+	@COVERAGE_FILE=.cov-quick $(PYTEST) -m "not slow and not browser and not stack" --cov --cov-report=term --cov-fail-under=90
 
 test-browser: $(STAMP) ## Open each page of the dashboard over the demo's lake in Chromium.
 	@$(BIN)/pytest -m browser tests/browser
 
 # Exit code 5 says that no test is marked slow, which is fine.
 test-slow: $(STAMP) ## Run the tests that take minutes.
-	@COVERAGE_FILE=.cov-slow $(PYTEST) -m slow --cov --cov-report= --cov-fail-under=0 || [ $$? -eq 5 ]
+	@COVERAGE_FILE=.cov-slow $(PYTEST) -m "slow and not stack" --cov --cov-report= --cov-fail-under=0 || [ $$? -eq 5 ]
 
 coverage: $(STAMP) ## Hold the lines that both runs of tests reached against the floor.
 	@$(BIN)/coverage combine --keep --quiet .cov-quick .cov-slow
 	@$(BIN)/python infra/coverage_floor.py
 
 test-all: $(STAMP) ## Run every test with coverage.
-	@$(PYTEST) -m "not browser" --cov --cov-report=term
+	@$(PYTEST) -m "not browser and not stack" --cov --cov-report=term
 	@$(BIN)/python infra/coverage_floor.py
+
+test-stack: $(STAMP) ## Run the tests that need the servers of the stack; starts them on ports of their own.
+	@$(BIN)/pytest -m stack tests/stack
+
+stack-up: $(STAMP) ## Start MinIO, PostgreSQL, Trino and Spark as processes; SERVICE=trino: that one and what it needs.
+	@$(BIN)/python -m infra.native up $(SERVICE)
+
+stack-status: $(STAMP) ## Show each server of the stack; fails when one is not ready.
+	@$(BIN)/python -m infra.native status
+
+stack-logs: $(STAMP) ## Show what the servers say; SERVICE=trino, FOLLOW=yes.
+	@$(BIN)/python -m infra.native logs $(SERVICE) $(if $(FOLLOW),--follow)
+
+stack-down: $(STAMP) ## Stop the servers; their data stays.
+	@$(BIN)/python -m infra.native down
+
+stack-reset: $(STAMP) ## Stop the servers and delete all that they hold; needs CONFIRM=yes.
+	@$(BIN)/python -m infra.native reset $(if $(filter yes,$(CONFIRM)),--yes)
 
 lint: $(STAMP) ## Check style, types and the direction of imports.
 	@$(BIN)/ruff check $(CODE)

@@ -16,7 +16,7 @@ from plotly.io.json import to_json_plotly
 from werkzeug.exceptions import HTTPException
 
 from dash_app import pages as pages_package
-from dash_app import render, security, shell
+from dash_app import probes, render, security, shell
 from dash_app.data import Ask, Kept, Reader
 from dash_app.page import Page, View
 from lakehouse import commands
@@ -74,6 +74,7 @@ def create_app(
     for page in pages.values():
         if page.register is not None:
             page.register(app, reader)
+    probes.register(app, reader)
     security.protect(app, seal, accounts, hosts=hosts, https=https, without_accounts=without_accounts)
     return app
 
@@ -103,6 +104,8 @@ class Drawn:
         def build() -> tuple[View, Ask]:
             return page.build(ask, page.values(ask, said)), ask
 
+        if page.is_live:
+            return build()
         found: tuple[View, Ask] = self._views.get((ask.moment.version, page.path, tuple(sorted(said.items()))), build)
         return found
 
@@ -118,7 +121,7 @@ class Drawn:
             return str(to_json_plotly(render.content(page, view, said, controls))).encode()
 
         key = (ask.moment.version, page.path, tuple(sorted(said.items())))
-        return orjson.Fragment(self._sent.get(key, draw)), _as_of(ask)
+        return orjson.Fragment(draw() if page.is_live else self._sent.get(key, draw)), _as_of(ask)
 
 
 def _said(page: Page, given: Mapping[str, str]) -> dict[str, str]:
@@ -201,10 +204,6 @@ def _register(app: Dash, drawn: Drawn) -> None:
         if isinstance(error, PreventUpdate):
             return "", 204
         return Response(_unforeseen(error), 500, mimetype="text/plain")
-
-    @app.server.route("/health")
-    def health() -> Response:
-        return Response("ok\n", 200, mimetype="text/plain")
 
     for function, output, *inputs in (
         ("address", Output("url", "search"), Input({"kind": "filter", "name": ALL}, "value"),

@@ -16,6 +16,7 @@ from lakehouse.sql.engine import SqlEngine
 from lakehouse.sql.moment import Moment, Moments, TableState
 from lakehouse.sql.queries import DASHBOARD
 from lakehouse.sql.readonly import prepare
+from lakehouse.watch.reading import Watcher
 
 
 class Kept:
@@ -56,6 +57,7 @@ class Ask:
     _kept: Kept = field(repr=False)
     _seal: Seal = field(repr=False)
     read: set[str] = field(default_factory=set)
+    watcher: Watcher | None = field(default=None, repr=False)  # for the page on the system, which tells of now
 
     def __call__(self, name: str, **parameters: Any) -> pd.DataFrame:
         """The rows of `lakehouse/sql/queries/dashboard/NAME.sql` with these parameters; not to be changed in place."""
@@ -96,6 +98,7 @@ class Reader:
         self._seal = seal
         self._engine = engine
         self._answers = Kept(512)
+        self.watcher = Watcher(moments.settings, self._rows)
         self._written = Kept(16)
 
     @property
@@ -109,7 +112,11 @@ class Reader:
 
     def ask(self) -> Ask:
         """Something to ask with, as of now."""
-        return Ask(self._moments.now(), self._answers, self._seal)
+        return Ask(self._moments.now(), self._answers, self._seal, watcher=self.watcher)
+
+    def _rows(self, name: str) -> list[dict[str, Any]]:
+        """The answer of a query, for the watcher."""
+        return [{str(k): v for k, v in row.items()} for row in self.ask()(name).to_dict("records")]
 
     def written(self, sql: str, limit: int) -> pd.DataFrame:
         """At most `limit` rows of what a person wrote, read-only; parameters that it names are null.

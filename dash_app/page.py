@@ -169,8 +169,8 @@ class View:
 class Page:
     """One page. `question` says in one sentence what it answers. `build` is pure: answers and filters in, a View out.
 
-    `shows_patients` marks pages with rows about single people. `register` adds callbacks of its own, for what can't be
-    a part of the address.
+    `shows_patients` marks pages with rows about single people, `is_live` those that tell of now and are never kept.
+    `register` adds callbacks of its own, for what can't be a part of the address.
     """
 
     path: str
@@ -182,6 +182,7 @@ class Page:
     filters: Sequence[Filter] = ()
     order: int = 50
     shows_patients: bool = False
+    is_live: bool = False
     register: "Callable[[Dash, Reader], None] | None" = None
 
     def values(self, ask: "Ask", given: Mapping[str, str]) -> dict[str, Any]:

@@ -28,7 +28,8 @@ from lakehouse.errors import InputError
 from lakehouse.seal import Seal
 
 LOOPBACK = ("127.0.0.1", "localhost")
-_OPEN = {"login", "static", "health"}  # what is served before anyone has logged in; nothing of it is about the lake
+PROBES = {"live", "ready", "health", "metrics"}  # asked by machines; the last one asks for a token itself
+_OPEN = {"login", "static", *PROBES}  # what is served before anyone has logged in; nothing of it is about people
 _SESSION = timedelta(hours=8)
 _MOST_BYTES = 1 << 20
 _INSIDE = re.compile(
@@ -53,12 +54,17 @@ def user() -> str | None:
 
 def actor() -> str:
     """Who a command is done for: the account, or `local` where nobody has to log in; InputError without a login."""
-    if not hasattr(current_app, "login_manager") or g.get("is_open"):
+    if is_open():
         return LOCAL
     name = user()
     if name is None:  # each request is refused before it comes here; a command looks for itself
         raise InputError("log in first.")
     return name
+
+
+def is_open() -> bool:
+    """Whether this request is answered for anybody: on loopback, as long as there is no account."""
+    return not hasattr(current_app, "login_manager") or bool(g.get("is_open"))
 
 
 def protect(
@@ -91,7 +97,7 @@ def protect(
     @server.after_request
     def finish(response: Response) -> Response:
         # Dash's renderer sends this cookie back in a header, which a page of another site can't.
-        if not _is_asset() and request.endpoint != "health" and response.status_code < 400:
+        if not _is_asset() and request.endpoint not in PROBES and response.status_code < 400:
             response.set_cookie("_csrf_token", generate_csrf(), samesite="Strict", secure=https)
         if not headers:  # the hashes are known once the app is complete
             headers.update(_headers(app, https=https))

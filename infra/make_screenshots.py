@@ -37,7 +37,7 @@ def main() -> None:
     server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603  # our own
     site = f"http://127.0.0.1:{port}"
     try:
-        _wait_for(f"{site}/health")
+        _wait_for(f"{site}/live")
         IMAGES.mkdir(parents=True, exist_ok=True)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)

@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 from lakehouse import profile
 from lakehouse.errors import Conflict, LakeError
+from lakehouse.profile import is_on_servers
 from lakehouse.settings import Settings
 
 _LEAST_FREE_BYTES = 2 << 30
@@ -47,6 +48,10 @@ def examine(settings: Settings) -> Iterator[Finding]:
             yield Finding(name, False, "does not work", str(error))
         except Exception as error:
             yield Finding(name, False, type(error).__name__, "Unforeseen: `lake --debug doctor` shows where.")
+    if is_on_servers(settings):
+        from lakehouse.doctor_stack import stack_findings
+
+        yield from stack_findings(settings)
 
 
 def _python(settings: Settings) -> Finding:

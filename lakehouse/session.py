@@ -74,6 +74,7 @@ def spark_conf(settings: Settings, jars: list[Path]) -> dict[str, str]:
         f"{catalog}.type": "jdbc",
         f"{catalog}.jdbc.schema-version": "V1",  # V0 tables are invisible to PyIceberg's views of the catalog
         **profile.spark_catalog(settings),
+        f"{catalog}.clients": "1",  # connections a session: many are open side by side, each does one thing at a time
         f"{catalog}.cache-enabled": "false",  # a cached table hides what another session has just committed
         "spark.sql.shuffle.partitions": str(cores * 2),
         "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",  # fewer, larger files
@@ -116,6 +117,9 @@ def build_session(
     os.environ["JAVA_HOME"] = str(java_home)
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     os.environ["PYSPARK_PYTHON"] = sys.executable  # workers need the packages of this environment
+    if settings.spark_master:
+        # The cluster's secret stands in a file there: settings of a session would stand on the JVM's command line.
+        os.environ.setdefault("SPARK_CONF_DIR", str(settings.root / "stack" / "spark" / "conf"))
     builder = SparkSession.builder
     for key, value in {**spark_conf(settings, jars), **(extra or {})}.items():
         builder = builder.config(key, value)
@@ -150,6 +154,12 @@ def own_session(spark: "SparkSession", settings: Settings | None = None) -> "Spa
     with _opening:  # the first one makes the catalog's own tables, and two at once fail
         session.sql(f"SHOW NAMESPACES IN {CATALOG}")
     return session
+
+
+def release(session: "SparkSession") -> None:
+    """Close what a session of its own holds of the catalog: its connection would else stay open as long as Spark."""
+    manager = session._jsparkSession.sessionState().catalogManager()
+    manager.catalog(CATALOG).icebergCatalog().close()
 
 
 def suit(session: "SparkSession", rows: int) -> None:

@@ -149,10 +149,15 @@ def records_to_evaluate(spark: "SparkSession", plan: Plan) -> "DataFrame":
 
 
 def held_back(spark: "SparkSession", table: Table) -> "DataFrame":
-    """Open quarantine rows of records that were meant for the table."""
+    """Open quarantine rows of records that were meant for the table, as of now.
+
+    Read by snapshot: the run settles these rows before it writes its own, and Spark computes what it has cached anew
+    once a table behind it has changed. Without the pin a record that is held back again would be settled, kept nowhere.
+    """
     from pyspark.sql import functions as F
 
-    quarantine = spark.table(tables.full_name(QUARANTINE))
+    now = tables.current(spark, QUARANTINE)
+    quarantine = tables.read(spark, QUARANTINE, now.id if now else None)
     return quarantine.where((F.col("stage") == table.name) & F.col("resolved_by").isNull())
 
 

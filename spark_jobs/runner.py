@@ -18,7 +18,7 @@ from lakehouse import quality, quarantine, tables
 from lakehouse.control import Control, Outcome, new_id, now
 from lakehouse.errors import GateFailed
 from lakehouse.events import Parent
-from lakehouse.session import own_session, suit
+from lakehouse.session import own_session, release, suit
 from lakehouse.settings import Settings
 from spark_jobs.building import write_mart
 from spark_jobs.conforming import write_records
@@ -79,8 +79,25 @@ def run_job(
     parent: Parent | None = None,
 ) -> RunResult:
     """Run one job to a published table, in a session of its own; raises GateFailed if the gate holds it back."""
-    started = time.monotonic()
     session = own_session(spark)
+    try:
+        return _run(session, control, settings, job, as_of, full, retry_held, observe, parent)
+    finally:
+        release(session)
+
+
+def _run(
+    session: "SparkSession",
+    control: Control,
+    settings: Settings,
+    job: Job | Mart,
+    as_of: str,
+    full: bool,
+    retry_held: bool,
+    observe: Observer,
+    parent: Parent | None,
+) -> RunResult:
+    started = time.monotonic()
     suit(session, 0)  # what a run looks up is small; the steps that read more say so
     table = job.writes
     # 1. Plan. Killed here: a record of a run that did nothing.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lakehouse.settings import Settings
+from tests.lakes import empty_lake
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -17,15 +18,8 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Settings of a lake in a temporary folder; jars come from the usual cache so that they're fetched once."""
-    defaults = Settings()
-    return Settings(
-        home=tmp_path_factory.mktemp("lake"),
-        cache=defaults.cache_dir,
-        cores=2,
-        driver_memory="2g",
-        as_of="2026-01-15",
-        parallel_jobs=2,
-    )
+    said = {"cores": 2, "driver_memory": "2g", "as_of": "2026-01-15", "parallel_jobs": 2}
+    return empty_lake(Settings().model_copy(update=said), tmp_path_factory.mktemp("lake"))
 
 
 @pytest.fixture(scope="session")
@@ -45,15 +39,17 @@ def spark(settings: Settings) -> "Iterator[SparkSession]":
 
 
 @pytest.fixture
-def lake(spark: "SparkSession", settings: Settings, tmp_path: Path) -> "Lake":
+def lake(spark: "SparkSession", settings: Settings, tmp_path: Path) -> "Iterator[Lake]":
     """An empty lake of the test's own, on the session that all tests share."""
     from lakehouse.control import open_control
-    from lakehouse.session import own_session
+    from lakehouse.session import own_session, release
     from spark_jobs.lake import Lake
 
-    own = settings.model_copy(update={"home": tmp_path / "lake"})
+    own = empty_lake(settings, tmp_path / "lake")
     control = open_control(own)  # makes the folder
-    return Lake(own_session(spark, own), control, own)
+    session = own_session(spark, own)
+    yield Lake(session, control, own)
+    release(session)
 
 
 @pytest.fixture

@@ -52,6 +52,7 @@ def maintain(
         _show_history(context)
         return
     from catalog.registry import TABLES
+    from lakehouse.lock import keeping_files
     from spark_jobs.jobs import ALL
     from spark_jobs.lake import open_lake
     from spark_jobs.upkeep import Order, choose_tables, plan_upkeep
@@ -64,7 +65,8 @@ def maintain(
         if dry_run:
             click.echo("\nA dry run: nothing was changed.")
             return
-        done = _carry_out(lake, [t for t in tasks if t.why(order)], order)
+        with keeping_files(context.settings):
+            done = _carry_out(lake, [t for t in tasks if t.why(order)], order)
     _show_done(done)
     for failure in (d for d in done if d.error is not None):
         click.secho(failure.sentence, fg="red", err=True)

@@ -81,7 +81,7 @@ def served(home: Path) -> Iterator[str]:
     try:
         for _ in range(600):
             try:
-                urllib.request.urlopen(f"{site}/health", timeout=5).close()
+                urllib.request.urlopen(f"{site}/live", timeout=5).close()
                 break
             except OSError:
                 time.sleep(0.1)
@@ -110,7 +110,7 @@ def first_and_later(site: str, addresses: list[str]) -> list[Figure]:
 
     first = {address: view(address) for address in addresses}
     later = [view(address)[0] for _ in range(10) for address in addresses]
-    plain = [seconds_of(opener, f"{site}/health") for _ in range(100)]
+    plain = [seconds_of(opener, f"{site}/live") for _ in range(100)]
     heaviest = max(first, key=lambda a: len(first[a][1]))
     slowest = max(first, key=lambda a: first[a][0])
     points = max(most_points(json.loads(text)) for _, text in first.values())

@@ -33,7 +33,7 @@ def site() -> Iterator[str]:
     command = [sys.executable, "-m", "spark_jobs.cli", "dashboard", "--port", str(port)]
     server = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"LAKE_HOME": str(settings.root)})
     try:
-        _wait_for(f"http://127.0.0.1:{port}/health", server)
+        _wait_for(f"http://127.0.0.1:{port}/live", server)
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()

@@ -151,7 +151,7 @@ def test_beyond_this_machine_nothing_is_served_before_the_login(lake: Settings) 
     first = browser.client.get("/?a=b", **at)  # type: ignore[arg-type]
     assert first.status_code == 302
     assert first.headers["Location"].startswith("/login?next=/?a%3Db")
-    assert browser.client.get("/health", **at).text == "ok\n"  # type: ignore[arg-type]
+    assert browser.client.get("/live", **at).text == "ok\n"  # type: ignore[arg-type]
 
     def log_in(password: str, target: str = "/") -> Any:
         page = browser.client.get(f"/login?next={target}", **at)  # type: ignore[arg-type]

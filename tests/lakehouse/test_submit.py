@@ -10,12 +10,13 @@ import pytest
 from click.testing import CliRunner
 
 from lakehouse.errors import InputError
-from lakehouse.jars import ensure_jars, read_lock
+from lakehouse.jars import read_lock
 from lakehouse.java import find_java
-from lakehouse.session import spark_conf
+from lakehouse.session import spark_conf, spark_jars
 from lakehouse.settings import Settings
 from lakehouse.submit import properties
 from spark_jobs.cli import main
+from tests.lakes import empty_lake
 
 ROOT = Path(__file__).parents[2]
 SUBMIT = Path(pyspark.__file__).parent / "bin" / "spark-submit"
@@ -59,8 +60,8 @@ def test_jobs_run_under_spark_submit_with_the_messages_and_exit_codes_of_lake(
     settings: Settings, tmp_path: Path
 ) -> None:
     """The spark-submit of the package pyspark stands for that of a Spark distribution: the same script and classes."""
-    own = settings.model_copy(update={"home": tmp_path / "lake"})
-    jars = ensure_jars("spark", own.cache_dir / "jars", own.maven_url)
+    own = empty_lake(settings, tmp_path / "lake")
+    jars = spark_jars(own)
     java = find_java().home
     conf = tmp_path / "spark.conf"
     conf.write_text(properties(own, java, jars), encoding="utf-8")

@@ -121,7 +121,7 @@ def told_by_the_dead(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_run_that_died_is_told_by_the_next(lake: Lake, tmp_path: Path, file: Path, step: str, state: str) -> None:
     told = telling(lake, str(file))
     tiny.ingest(told, write(tmp_path / "in", "a.ndjson", [observation("secret-id", 7), observation("bad", -5)]))
-    die(lake.settings.root, "run", step)
+    die(lake, "run", step)
     begun = events(file)[-1]
     assert begun["eventType"] == "START"
     tiny.run(told)
@@ -142,7 +142,7 @@ def test_a_run_that_died_is_told_by_the_next(lake: Lake, tmp_path: Path, file: P
 @pytest.mark.usefixtures("told_by_the_dead")
 def test_a_landing_that_died_after_its_publish_is_told_by_the_next(lake: Lake, tmp_path: Path, file: Path) -> None:
     source = write(tmp_path / "in", "a.ndjson", [observation("secret-id", 7)])
-    die(lake.settings.root, "ingest", "record", source)
+    die(lake, "ingest", "record", source)
     assert told_in_order(events(file)) == [("START", "ingest fhir")]
     assert tiny.ingest(telling(lake, str(file)), source).batch_id is None
     begun, ended = events(file)

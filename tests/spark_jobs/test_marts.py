@@ -1,10 +1,6 @@
 """The write path of marts: only those whose input changed are made again, and the result is that of making all."""
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +11,7 @@ from lakehouse import tables
 from lakehouse.control import quality_results
 from lakehouse.errors import GateFailed
 from spark_jobs.lake import Lake
+from tests.lakes import die_as
 from tests.spark_jobs import tiny
 from tests.spark_jobs.tiny_mart import DOSE, MART, PRICE, TOTAL, anew, dose, price, put, run, seen
 
@@ -157,19 +154,10 @@ def test_killed_at_any_step_and_run_again_gives_the_same_table(lake: Lake, step:
     run(lake)
     before = seen(lake)
     put(lake, DOSE, [dose("a1", "a", 8), dose("b1", "b", 4, deleted=True)])
-    _die(lake.settings.root, step)
+    die_as("tests.spark_jobs.tiny_mart", lake.settings, step)
     assert seen(lake) == (before if step != "record" else [("a1", "a", 8)])
     assert run(lake).state == ("unchanged" if step == "record" else "published")
     assert seen(lake) == anew(lake) == [("a1", "a", 8)]
     branches = lake.spark.sql("select name from lake.gold.total.refs where type = 'BRANCH'").collect()
     assert [b.name for b in branches] == ["main"]
     assert not lake.control.unfinished(TOTAL.name)
-
-
-def _die(home: Path, step: str) -> None:
-    root = Path(__file__).parents[2]
-    environment = {**os.environ, "PYTHONPATH": str(root)}
-    environment.setdefault("LAKE_CACHE", str(root / ".lake" / "cache"))
-    arguments = [sys.executable, "-m", "tests.spark_jobs.tiny_mart", str(home), step]
-    ended = subprocess.run(arguments, env=environment, capture_output=True, check=False, timeout=300)
-    assert ended.returncode == -9, ended.stderr.decode()[-2000:]

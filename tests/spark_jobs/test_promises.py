@@ -3,9 +3,6 @@
 import contextlib
 import itertools
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +15,7 @@ from lakehouse.control import quality_results, run_counts, run_inputs, runs
 from lakehouse.errors import GateFailed
 from spark_jobs.lake import Lake
 from spark_jobs.runner import STEPS
+from tests.lakes import die_as
 from tests.spark_jobs import tiny
 from tests.spark_jobs.tiny import TINY, deletion, held, ingest, observation, rows, run, write
 
@@ -133,14 +131,9 @@ def test_a_small_run_and_a_large_one_give_the_same_rows(
     assert (lake.spark.table("lake.silver.tiny").collect(), held(lake)) == (seen, back)
 
 
-def die(home: Path, command: str, step: str, *paths: Path) -> None:
+def die(lake: Lake, command: str, step: str, *paths: Path) -> None:
     """Land or run in a process of its own that is killed as a step begins."""
-    root = Path(__file__).parents[2]
-    environment = {**os.environ, "PYTHONPATH": str(root)}
-    environment.setdefault("LAKE_CACHE", str(root / ".lake" / "cache"))
-    arguments = [sys.executable, "-m", "tests.spark_jobs.tiny", str(home), command, step, *map(str, paths)]
-    ended = subprocess.run(arguments, env=environment, capture_output=True, check=False, timeout=300)
-    assert ended.returncode == -9, ended.stderr.decode()[-2000:]
+    die_as("tests.spark_jobs.tiny", lake.settings, command, step, *map(str, paths))
 
 
 @pytest.mark.slow
@@ -152,7 +145,7 @@ def test_killed_at_any_step_and_run_again_gives_the_same_table(lake: Lake, tmp_p
     run(lake)
     before = rows(lake)
     ingest(lake, second)
-    die(lake.settings.root, "run", step)
+    die(lake, "run", step)
     seen = rows(lake)
     assert seen == (before if step != "record" else [("a", "final", 1), ("b", "final", 3), ("bad", "final", 7)])
     result = run(lake)
@@ -174,7 +167,7 @@ def test_a_landing_killed_at_any_step_and_run_again_lands_each_record_once(
     lake: Lake, tmp_path: Path, step: str
 ) -> None:
     file = write(tmp_path, "a.ndjson", [observation("a", 1), {"resourceType": "Observation"}])
-    die(lake.settings.root, "ingest", step, file)
+    die(lake, "ingest", step, file)
     ingest(lake, file)
     landed = lake.spark.table("lake.bronze.fhir_resource").collect()
     assert [r.resource_id for r in landed] == ["a"]

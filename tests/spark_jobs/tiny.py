@@ -16,6 +16,7 @@ from spark_jobs.ingest import land
 from spark_jobs.ingest.discover import discover, inspect_all
 from spark_jobs.job import RECORD, Job
 from spark_jobs.runner import Observer, RunResult, run_job, silent
+from tests.lakes import empty_lake
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -91,7 +92,7 @@ def another_lake(lake: "Lake") -> "Lake":
     from lakehouse.session import own_session
     from spark_jobs.lake import Lake
 
-    own = lake.settings.model_copy(update={"home": lake.settings.root.parent / new_id()})
+    own = empty_lake(lake.settings, lake.settings.root.parent / new_id())
     control = open_control(own)  # makes the folder
     return Lake(own_session(lake.spark, own), control, own)
 
@@ -129,7 +130,7 @@ def held(lake: "Lake", stage: str = "silver.tiny") -> list[tuple[str, str]]:
     return sorted((r.resource_id or "", r.reason_code) for r in found.collect())
 
 
-def main(home: str, command: str, step: str, *paths: str) -> None:
+def main(command: str, step: str, *paths: str) -> None:
     """Run by a test in a process of its own: land or run, and die without a word as the step begins."""
     from lakehouse.settings import Settings
     from spark_jobs.lake import open_lake
@@ -138,8 +139,7 @@ def main(home: str, command: str, step: str, *paths: str) -> None:
         if begun == step:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    settings = Settings(home=Path(home), cores=2, driver_memory="1g", as_of="2026-01-15")
-    with open_lake(settings) as lake:
+    with open_lake(Settings()) as lake:
         if command == "ingest":
             ingest(lake, *map(Path, paths), observe=die)
         else:

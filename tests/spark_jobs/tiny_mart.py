@@ -5,7 +5,6 @@ import signal
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog.model import CLINICAL, CLINICAL_RECORD, LINKING, SUBJECT, Column, Table, fail, warn
@@ -121,7 +120,7 @@ def anew(lake: "Lake") -> list[tuple[str, str | None, int]]:
     return sorted((r.total_id, r.patient_id, r.amount) for r in _total(**sources).collect())
 
 
-def main(home: str, step: str) -> None:
+def main(step: str) -> None:
     """Run by a test in a process of its own: run the mart, and die without a word as the step begins."""
     from lakehouse.settings import Settings
     from spark_jobs.lake import open_lake
@@ -130,7 +129,7 @@ def main(home: str, step: str) -> None:
         if begun == step:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    with open_lake(Settings(home=Path(home), cores=2, driver_memory="1g", as_of="2026-01-15")) as lake:
+    with open_lake(Settings()) as lake:
         run(lake, observe=die)
 
 

@@ -23,6 +23,7 @@ from lakehouse.sql.queries import query_names
 from spark_jobs.cli import main
 from spark_jobs.jobs import ALL
 from spark_jobs.lake import Lake
+from tests.lakes import empty_lake
 from tests.spark_jobs.tiny import observation, write
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def lake_command(
 ) -> Iterator[Callable[..., Result]]:
     """`lake ARGUMENTS` in this process, on a lake of the module's own and the session that all tests share."""
     home = tmp_path_factory.mktemp("cli")
-    own = settings.model_copy(update={"home": home})
+    own = empty_lake(settings, home)
 
     @contextmanager
     def open_lake(given: Settings) -> Iterator[Lake]:
@@ -54,8 +55,8 @@ def lake_command(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(spark_jobs.lake, "open_lake", open_lake)
         patch.setattr(sessions, "spark_session", spark_session)
-        for name in ("home", "cache", "cores", "as_of", "parallel_jobs"):
-            patch.setenv(f"LAKE_{name.upper()}", str(getattr(own, name)))
+        for variable, value in own.environment().items():
+            patch.setenv(variable, value)
 
         def command(*arguments: str) -> Result:
             return CliRunner().invoke(main, arguments, catch_exceptions=True)

@@ -1,0 +1,1 @@
+"""Prometheus's configuration, alert rules and Grafana's dashboards."""

@@ -1,0 +1,86 @@
+"""Trino's files of people: who may log in, with which password, and in which role."""
+
+import getpass
+import hashlib
+import importlib
+import json
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from infra.native.secret_files import secret
+from infra.native.stack import Stack, write_private
+
+ADMINISTRATOR = "administrator"
+SERVICE_USERS = ("lake_dashboard",)
+_ITERATIONS = 120_000
+_ADMINISTRATORS_ONLY = {
+    "catalogs": [{"group": ADMINISTRATOR, "allow": "read-only"}, {"allow": "none"}],
+    "schemas": [{"owner": False}],
+    "tables": [{"group": ADMINISTRATOR, "privileges": ["SELECT"]}, {"privileges": []}],
+    "queries": [{"group": ADMINISTRATOR, "allow": ["execute", "kill", "view"]}, {"allow": ["execute"]}],
+    "impersonation": [{"original_user": "lake_dashboard", "new_user": ".*"}],
+}
+
+
+def access_rules(people: Mapping[str, str]) -> str:
+    """Who may see what, derived from the declarations; before they say so, administrators alone see anything.
+
+    `people` is the role of each user by name.
+    """
+    try:
+        derived = importlib.import_module("catalog.derive.trino_rules")
+    except ModuleNotFoundError:
+        return json.dumps(_ADMINISTRATORS_ONLY, indent=2)
+    rules = derived.trino_rules(people=people)
+    return json.dumps(rules, indent=2)
+
+
+def operator(stack: Stack) -> str:
+    """The user of Trino named like the one who starts the stack."""
+    return stack.settings.trino_user or getpass.getuser()
+
+
+def write_people(stack: Stack, etc: Path) -> dict[str, str]:
+    """Bring `password.db` and `group.txt` up to date with the secrets; lines of other people stay as they are.
+
+    Returns the role of each user by name.
+    """
+    users = {user: secret(stack, f"trino-{user}") for user in (*SERVICE_USERS, operator(stack))}
+    file = etc / "password.db"
+    known = dict(line.partition(":")[::2] for line in _lines(file))
+    for user, password in users.items():
+        if not matches(password, known.get(user, "")):
+            known[user] = hashed(password)
+    write_private(file, "".join(f"{user}:{said}\n" for user, said in known.items()))
+
+    groups = etc / "group.txt"
+    members = {name: set(filter(None, said.split(","))) for name, _, said in (g.partition(":") for g in _lines(groups))}
+    if not any(operator(stack) in people for people in members.values()):
+        members.setdefault(ADMINISTRATOR, set()).add(operator(stack))
+    write_private(groups, "".join(f"{name}:{','.join(sorted(people))}\n" for name, people in members.items()))
+    return {user: role for role, people in members.items() for user in people}
+
+
+def hashed(password: str) -> str:
+    """A password as Trino's file of passwords wants it: rounds, salt and PBKDF2 in hex."""
+    salt = secrets.token_bytes(16)
+    return f"{_ITERATIONS}:{salt.hex()}:{_pbkdf2(password, salt, _ITERATIONS)}"
+
+
+def matches(password: str, said: str) -> bool:
+    """Whether a line of that file is of this password."""
+    rounds, _, rest = said.partition(":")
+    salt, _, digest = rest.partition(":")
+    try:
+        return secrets.compare_digest(_pbkdf2(password, bytes.fromhex(salt), int(rounds)), digest)
+    except ValueError:
+        return False  # bcrypt, or no line at all
+
+
+def _pbkdf2(password: str, salt: bytes, rounds: int) -> str:
+    return hashlib.pbkdf2_hmac("sha1", password.encode(), salt, rounds).hex()  # the one that Trino tries
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text(encoding="utf-8").split() if file.exists() else []

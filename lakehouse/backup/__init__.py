@@ -1,0 +1,1 @@
+"""Backup and restore of a whole lake: the catalog's pointers, the files they reach, and the control database."""

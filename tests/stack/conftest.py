@@ -1,0 +1,70 @@
+"""The servers of the stack for the whole test run, in a folder and on ports of their own."""
+
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.native.runner import down, up
+from infra.native.services import all_services, choose
+from infra.native.stack import Stack
+from lakehouse.settings import Settings
+
+SERVERS = ("postgres", "minio", "trino")
+_SPARK_PORTS = 4  # of the master, its page, and the pages of two workers
+
+
+def free_ports(count: int) -> int:
+    """The first of so many free ports in a row, below those that the system gives to clients."""
+    for first in range(20_000, 32_000, count):
+        probes = [socket.socket() for _ in range(count)]
+        try:
+            for number, probe in enumerate(probes):
+                probe.bind(("127.0.0.1", first + number))
+            return first
+        except OSError:
+            continue
+        finally:
+            for probe in probes:
+                probe.close()
+    raise AssertionError("there are no free ports")
+
+
+def quiet(_: str) -> None:
+    """Progress is of no interest here."""
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Settings]:
+    """Settings of a stack whose PostgreSQL, MinIO and Trino run; everything is gone at the end."""
+    home = Path(tempfile.mkdtemp(prefix="carelake-stack-"))
+    home.chmod(0o755)  # started by root, PostgreSQL runs as another user and has to get in
+    port = free_ports(3 + _SPARK_PORTS)
+    settings = Settings(
+        home=home / "lake",
+        cache=Settings().cache_dir,
+        profile="stack",
+        postgres=f"127.0.0.1:{port}",
+        s3=f"http://127.0.0.1:{port + 1}",
+        trino=f"https://127.0.0.1:{port + 2}",
+        spark_master=f"spark://127.0.0.1:{port + 3}",
+    )
+    own = Stack(settings)
+    (home / "lake").mkdir(mode=0o755)
+    try:
+        up(own, choose(all_services(own), SERVERS), quiet)
+        yield settings
+    finally:
+        down(own, all_services(own), quiet)
+        shutil.rmtree(home)
+
+
+@pytest.fixture(scope="session")
+def spark_cluster(stack: Settings) -> Settings:
+    """The same stack, with the Spark master and its workers; they stop with the stack."""
+    own = Stack(stack)
+    up(own, all_services(own), quiet)
+    return stack

@@ -1,0 +1,54 @@
+"""The tests of the write path once more, on real servers: `make test-stack`.
+
+PostgreSQL and MinIO are started in a folder and on ports of their own. The tests' lakes are on them, for LAKE_PROFILE
+says so, each with databases and a place in the bucket of its own.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from infra.native.runner import down, up
+from infra.native.services import all_services, choose
+from infra.native.stack import Stack
+from lakehouse.settings import Settings
+from tests.stack.conftest import free_ports
+
+TESTS = (
+    *("tests/spark_jobs", "tests/lakehouse/test_lock.py", "tests/lakehouse/test_submit.py"),
+    *("tests/stack/test_faults.py", "tests/stack/test_restore.py"),
+)
+HOME = "LAKE_TEST_STACK"
+"""The folder of the stack, in the environment of the tests."""
+
+
+def main(arguments: list[str]) -> int:
+    """Start the servers, run the tests, stop the servers; the exit code of pytest."""
+    with tempfile.TemporaryDirectory(prefix="carelake-stack-") as folder:
+        home = Path(folder)
+        home.chmod(0o755)  # started by root, PostgreSQL runs as another user and has to get in
+        port = free_ports(7)
+        settings = Settings(
+            home=home,
+            cache=Settings().cache_dir,
+            secrets=home / "secrets",
+            profile="stack",
+            postgres=f"127.0.0.1:{port}",
+            s3=f"http://127.0.0.1:{port + 1}",
+            trino=f"https://127.0.0.1:{port + 2}",
+            spark_master=f"spark://127.0.0.1:{port + 3}",
+        )
+        stack = Stack(settings)
+        try:
+            up(stack, choose(all_services(stack), ("postgres", "minio")), print)
+            servers = settings.model_copy(update={"spark_master": ""}).environment()
+            command = [sys.executable, "-m", "pytest", *(arguments or [*TESTS, "-m", "not slow"])]
+            return subprocess.run(command, env=os.environ | servers | {HOME: folder}, check=False).returncode
+        finally:
+            down(stack, all_services(stack), print)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
