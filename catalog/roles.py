@@ -202,9 +202,9 @@ PARTS: dict[str, dict[str, Content]] = {
     | {f"{end}_at": Content.DATE for end in ("started", "ended")}
     | {f"{end}_precision": Content.PRECISION for end in ("started", "ended")},
     "wards": {"location_key": _R, "started_on": Content.DATE, "started_at": Content.DATE},
-    "last_lab_results": {name: _C for name in ("code_system", "code", "display", "comparator", "value", "unit")}
+    "last_lab_results": dict.fromkeys(("code_system", "code", "display", "comparator", "value", "unit"), _C)
     | {"measured_at": Content.DATE},
-    "reactions": {name: _C for name in ("system", "code", "display", "severity")},
+    "reactions": dict.fromkeys(("system", "code", "display", "severity"), _C),
 }
 """What stands in columns that hold several things a row, by column and part; codings are CLINICAL throughout."""
 
@@ -266,7 +266,7 @@ def how_of(role: Role, table: Table, column: Column) -> How:
 
 def _holds(operational: str, **others: str) -> dict[str, Content]:
     """Columns of a table by what they hold: names that are parted by blanks."""
-    said = {name: Content.OPERATIONAL for name in operational.split()}
+    said = dict.fromkeys(operational.split(), Content.OPERATIONAL)
     return said | {name: Content[content] for content, names in others.items() for name in names.split()}
 
 

@@ -1,4 +1,4 @@
-"""Local accounts: one a person, for the dashboard and for Trino. They have a file of their own, which no query can read.
+"""Local accounts: one a person, for the dashboard and for Trino. No query can read their file.
 
 An account has a role (catalog/roles.py). Trino enforces it; an embedded lake keeps it and shows everybody all.
 """

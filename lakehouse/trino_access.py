@@ -8,7 +8,7 @@ import difflib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,13 +60,18 @@ def present(settings: Settings) -> list[Access]:
     return [Access(f, {name: _text(f / name) for name in (_RULES, _GROUPS, _PASSWORDS)}) for f in folders]
 
 
-def wanted(settings: Settings, now: Access, removed: str | None = None) -> Access:
-    """The same files as the declarations and accounts have them; users who have no account stay as they are."""
+def wanted(
+    settings: Settings, now: Access, removed: str | None = None, unknown: Mapping[str, Collection[str]] | None = None
+) -> Access:
+    """The same files as the declarations and accounts have them; users who have no account stay as they are.
+
+    `unknown` are the columns that no declaration knows; by default the live tables are asked.
+    """
     accounts = [a for a in open_accounts(settings).all() if a.trino_hash]
     people = _merged(now.people, {a.name: a.role for a in accounts if a.role}, accounts, removed)
     passwords = _merged(now.passwords, {a.name: str(a.trino_hash) for a in accounts}, accounts, removed)
     roles = {role: sorted(name for name, own in people.items() if own == role) for role in ROLES}
-    rules = trino_rules(people=people, undeclared=undeclared(settings))
+    rules = trino_rules(people=people, undeclared=undeclared(settings) if unknown is None else unknown)
     return Access(
         now.folder,
         {

@@ -43,7 +43,12 @@ def trino_rules(
         "schemas": [{"owner": False}],
         "tables": [
             *_mask_user(tables),
-            *(r for role in roles.values() for t in tables.values() for r in _lake(role, t, undeclared.get(t.name, ()))),
+            *(
+                r
+                for role in roles.values()
+                for t in tables.values()
+                for r in _lake(role, t, undeclared.get(t.name, ()))
+            ),
             *(_control(role, table) for role in roles.values() for table in role.control),
             *_system(roles),
             _DENY,
