@@ -199,14 +199,14 @@ PARTS: dict[str, dict[str, Content]] = {
     "identifiers": {"system": _O, "value": _R},
     "diagnoses": {"condition_id": _R, "condition_reference": _R, "use_code": _C, "use_codes": _C, "rank": _C},
     "locations": {"location_id": _R, "location_reference": _R, "status": _O}
-    | {f"{end}_at": Content.DATE for end in ("started", "ended")}
-    | {f"{end}_precision": Content.PRECISION for end in ("started", "ended")},
+    | {"started_at": Content.DATE, "started_precision": Content.PRECISION}
+    | {"ended_at": Content.DATE, "ended_precision": Content.PRECISION},
     "wards": {"location_key": _R, "started_on": Content.DATE, "started_at": Content.DATE},
     "last_lab_results": dict.fromkeys(("code_system", "code", "display", "comparator", "value", "unit"), _C)
     | {"measured_at": Content.DATE},
     "reactions": dict.fromkeys(("system", "code", "display", "severity"), _C),
 }
-"""What stands in columns that hold several things a row, by column and part; codings are CLINICAL throughout."""
+"""What stands in columns that hold several things a row, by column and part, in declared order."""
 
 
 def content_of(table: Table, column: Column) -> Content:

@@ -96,7 +96,7 @@ def apply(settings: Settings, removed: str | None = None) -> list[Path]:
 
 def difference(settings: Settings) -> str:
     """What `apply` would change, as a unified diff; of passwords only whose would."""
-    said = []
+    said: list[str] = []
     for now in present(settings):
         after = wanted(settings, now)
         for name in (_RULES, _GROUPS):

@@ -1,0 +1,593 @@
+"""Each role asks a real Trino for each column of each table, and gets what the tags promise and nothing else.
+
+Every table holds rows whose values can be told apart: what no role may see is searched for in all that Trino says, plans,
+statistics, errors and lists of queries included. What is promised stands here in words of its own, by tag.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+import pytest
+import requests
+import trino
+from pyiceberg.io.pyarrow import schema_to_pyarrow
+from pyiceberg.schema import Schema
+from pyiceberg.types import BooleanType, NestedField, StringType, TimestamptzType
+from trino.auth import BasicAuthentication
+
+from catalog.model import Column, Table, Tag
+from catalog.registry import TABLES
+from lakehouse import trino_access
+from lakehouse.accounts import open_accounts
+from lakehouse.control import open_control
+from lakehouse.profile import iceberg_catalog
+from lakehouse.secrets import read_secret
+from lakehouse.settings import Settings
+
+pytestmark = pytest.mark.stack
+
+ROLES = ("administrator", "compliance_officer", "engineer", "analyst", "clinician", "operations", "researcher")
+PASSWORD = "correct horse battery"
+OPEN, GONE = "seen", "deleted"  # two rows a table: a live one, and one that was deleted or settled
+BORN, CARE = date(1907, 3, 14), datetime(2021, 5, 17, 13, 37, 11, tzinfo=UTC)
+
+
+def canary(table: Table, column: Column, row: str) -> str:
+    """A text that stands in one cell of the lake: `CANARY-<tag>-…`; ids of people are the same in all tables."""
+    if column.tag is Tag.SUBJECT:
+        return f"CANARY-subject-{row}"
+    return f"CANARY-{column.tag.value}-{table.name}-{column.name}-{row}"
+
+
+def value(kind: str, text: str, column: Column) -> Any:
+    """A value of the type that can be told: the text where there is any, else fixed dates and numbers."""
+    if kind.startswith("array<"):
+        return [value(kind[len("array<") : -1], text, column)]
+    if kind.startswith("struct<"):
+        return {name: value(part, text, column) for name, part in _fields(kind)}
+    if kind.startswith("decimal"):
+        return Decimal("4711.0000")
+    years = 113 if column.unit == "a" else 4711
+    return {
+        "text": "90210-1234" if column.name.endswith("postal_code") else text,
+        "binary": text.encode(),
+        "boolean": text.endswith(GONE),
+        "integer": years,
+        "long": 4711,
+        "double": float(years),
+        "date": BORN if column.name == "birth_on" else CARE.date(),
+        "timestamp": CARE,
+    }[kind]
+
+
+def _fields(kind: str) -> list[tuple[str, str]]:
+    """Names and types of a struct's fields."""
+    found, depth, start, inner = [], 0, 0, kind[len("struct<") : -1]
+    for place, letter in enumerate(inner + ","):
+        depth += {"<": 1, ">": -1}.get(letter, 0)
+        if letter == "," and not depth:
+            name, _, said = inner[start:place].partition(": ")
+            found.append((name.strip(), said))
+            start = place + 1
+    return found
+
+
+@dataclass(frozen=True)
+class World:
+    """A stack with a person in each role; `ask` gives rows, or the error as text."""
+
+    settings: Settings
+
+    def ask(self, user: str, sql: str, password: str = PASSWORD, acting_for: str | None = None, **more: Any) -> Any:
+        """Rows of a query, or `Refused: …`."""
+        session = requests.Session()
+        session.verify, session.trust_env = str(self.settings.trino_ca_file), False
+        host, _, port = self.settings.trino.removeprefix("https://").partition(":")
+        try:
+            with trino.dbapi.connect(
+                host=host,
+                port=int(port),
+                http_scheme="https",
+                auth=BasicAuthentication(user, password),
+                http_session=session,
+                user=acting_for or user,
+                max_attempts=1,
+                **more,
+            ) as connection:
+                return connection.cursor().execute(sql).fetchall()
+        except (trino.exceptions.TrinoQueryError, trino.exceptions.HttpError, trino.exceptions.DatabaseError) as error:
+            return f"Refused: {error}"
+
+    @property
+    def etc(self) -> Path:
+        """Trino's folder of configuration."""
+        return self.settings.root / "stack" / "trino" / "etc"
+
+
+def is_refused(answer: Any) -> bool:
+    """Whether the access rules refused it: any other failure proves nothing."""
+    return isinstance(answer, str) and ("Access Denied" in answer or "PERMISSION_DENIED" in answer)
+
+
+def until(holds: Callable[[], bool], what: str) -> None:
+    """Wait till Trino has read its files again, which it does each second."""
+    end = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < end, what
+        threading.Event().wait(0.2)
+
+
+@pytest.fixture(scope="module")
+def world(stack: Settings) -> World:
+    """Every declared table with two rows, the tables of `control`, and a person in each role."""
+    catalog = iceberg_catalog(stack)
+    for layer in ("bronze", "silver", "gold", "ops"):
+        catalog.create_namespace_if_not_exists(layer)
+    for table in TABLES.values():
+        _fill(catalog, table)
+    control = open_control(stack)
+    with control._engine.begin() as db:
+        for name, columns in _CONTROL_ROWS.items():
+            db.exec_driver_sql(
+                f"insert into {name} ({', '.join(columns)}) values ({', '.join(repr(v) for v in columns.values())})"
+            )
+    accounts = open_accounts(stack)
+    for role in ROLES:
+        accounts.put(f"one.{role}", PASSWORD, role)
+    trino_access.apply(stack)
+    made = World(stack)
+    until(lambda: made.ask("one.researcher", "select 1") == [[1]], "accounts reach Trino")
+    until(lambda: not is_refused(made.ask("one.researcher", "select 1 from lake.gold.person")), "roles reach Trino")
+    return made
+
+
+_CONTROL_ROWS = {
+    "run_counts": {"run_id": "r", "batch_id": "b", "source_file": "CANARY-linking-file", "status": "s", "records": 1},
+    "quality_results": {
+        "run_id": "r", "check_name": "c", "table_name": "t", "level": "fail", "outcome": "pass", "doc": "d",
+        "sample_keys": "CANARY-identifying-keys", "checked_at": "2021-05-17",
+    },
+    "acknowledgements": {
+        "command_id": "c", "table_name": "t", "check_name": "c", "note": "CANARY-note", "until_on": "2021-05-17",
+    },
+}  # fmt: skip
+
+
+def _fill(catalog: Any, table: Table) -> None:
+    """The table with its two rows, in two snapshots; partitioned by a column that identifies, where it has one."""
+    kinds = {c.name: c.type.name for c in table.columns}
+    schema = Schema(*(NestedField(i, c.name, _iceberg(c.type.name, i * 1000)) for i, c in enumerate(table.columns, 1)))
+    live = catalog.create_table(table.name, schema)
+    secret = next((c.name for c in table.columns if c.tag is Tag.IDENTIFYING and kinds[c.name] == "text"), None)
+    if secret:
+        with live.update_spec() as update:
+            update.add_identity(secret)
+    for row in (OPEN, GONE):
+        cells = {c.name: [value(kinds[c.name], canary(table, c, row), c)] for c in table.columns}
+        if "resolved_by" in cells and row == OPEN:
+            cells["resolved_by"] = [None]
+        live.append(pa.Table.from_pydict(cells, schema=schema_to_pyarrow(live.schema())))
+    live.manage_snapshots().create_branch(live.current_snapshot().snapshot_id, "side").commit()
+
+
+def _iceberg(kind: str, field: int) -> Any:
+    from pyiceberg import types as t
+
+    if kind.startswith("array<"):
+        return t.ListType(field + 1, _iceberg(kind[len("array<") : -1], field + 10), element_required=False)
+    if kind.startswith("struct<"):
+        fields = enumerate(_fields(kind), 2)
+        return t.StructType(*(t.NestedField(field + i, n, _iceberg(k, field + i * 50)) for i, (n, k) in fields))
+    if kind.startswith("decimal"):
+        return t.DecimalType(18, 4)
+    return {
+        "text": StringType(), "boolean": BooleanType(), "timestamp": TimestamptzType(), "date": t.DateType(),
+        "integer": t.IntegerType(), "long": t.LongType(), "double": t.DoubleType(), "binary": t.BinaryType(),
+    }[kind]  # fmt: skip
+
+
+# ---- the promise, in words of its own ----
+
+ALL_LAYERS = {"bronze", "silver", "gold", "ops"}
+LAYERS = {
+    "administrator": ALL_LAYERS, "compliance_officer": ALL_LAYERS, "engineer": ALL_LAYERS,
+    "analyst": {"silver", "gold", "ops"}, "clinician": {"silver", "gold", "ops"},
+    "operations": {"gold", "ops"}, "researcher": {"silver", "gold"},
+}  # fmt: skip
+OF_OPERATIONS = {"silver.organization", "silver.location", "silver.appointment"}
+NEVER = {  # tags whose values a role never sees, in any answer whatever
+    "administrator": {"subject", "linking", "identifying", "free_text", "raw", "clinical"},
+    "compliance_officer": set(),
+    "engineer": {"identifying", "free_text"},
+    "analyst": {"subject", "linking", "identifying", "free_text", "raw"},
+    "clinician": {"raw"},
+    "operations": {"subject", "linking", "identifying", "free_text", "raw"},
+    "researcher": {"subject", "linking", "identifying", "free_text", "raw"},
+}
+MEMBERS_SEE_DELETED = {"administrator", "compliance_officer", "engineer"}
+
+
+def may_read(role: str, table: Table) -> bool:
+    return table.schema_name in LAYERS[role] or (role == "operations" and table.name in OF_OPERATIONS)
+
+
+def found(role: str, answer: Any) -> list[str]:
+    """Canaries in an answer that the role may never see; the texts that it may see are not among them."""
+    text = answer if isinstance(answer, str) else repr(answer)
+    return [tag for tag in NEVER[role] if f"CANARY-{tag}-" in text or f"CANARY-{tag}-".encode().hex() in text.lower()]
+
+
+def columns_of(world: World, role: str, table: Table) -> dict[str, list[Any] | None]:
+    """What the role gets of each column, asked one by one where all at once is refused; null: refused."""
+    names = [c.name for c in table.columns]
+    order = f"from lake.{table.name}"
+    whole = world.ask(f"one.{role}", f"select {', '.join(names)} {order}")
+    if not isinstance(whole, str):
+        return {name: [row[place] for row in whole] for place, name in enumerate(names)}
+    assert is_refused(whole), whole
+    if role != "administrator" and "raw" not in {c.tag.value for c in table.columns}:
+        return dict.fromkeys(names)
+    got: dict[str, list[Any] | None] = {}
+    for name in names:
+        one = world.ask(f"one.{role}", f"select {name} {order}")
+        assert not isinstance(one, str) or is_refused(one), one
+        got[name] = None if isinstance(one, str) else [row[0] for row in one]
+    return got
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_column_of_each_table_is_what_its_tag_promises(world: World, role: str) -> None:
+    wrong = []
+    for table in TABLES.values():
+        got = columns_of(world, role, table)
+        for column in table.columns:
+            answer = got[column.name]
+            if not may_read(role, table):
+                assert answer is None, (role, table.name, column.name)
+                continue
+            problem = _problem(role, table, column, answer)
+            if problem:
+                wrong.append(f"{table.name}.{column.name} [{column.tag.value}]: {problem}: {answer!r}")
+    assert not wrong, "\n".join(wrong[:20]) + f"\n{len(wrong)} in all"
+
+
+def _problem(role: str, table: Table, column: Column, answer: list[Any] | None) -> str | None:
+    """What is wrong with the answer; null where it is as promised."""
+    tag, is_struct = column.tag.value, "struct<" in column.type.name
+    if answer is not None and (said := found(role, answer)):
+        return f"shows {said}"
+    deleted_too = role in MEMBERS_SEE_DELETED or not table.has("is_deleted")
+    if answer is not None and len(answer) != (2 if deleted_too else 1):
+        return "rows that were deleted"
+    if role == "administrator":
+        allowed = tag == "operational" and not column.name.endswith("_text") or table.name in SITE_TABLES and tag == "quasi"
+        return None if (answer is None) == (not allowed) else "not as promised"
+    if tag == "raw":
+        return _raw(role, table, answer)
+    if answer is None:
+        return "refused"
+    if role in ("compliance_officer", "clinician") and role == "compliance_officer" or tag in ("clinical",) and role not in ("researcher", "operations"):
+        return None if all(_is_whole(table, column, v) for v in answer if v is not None) else "not whole"
+    if role == "researcher":
+        return _researcher(table, column, answer)
+    if tag in ("subject", "linking") and role in ("analyst", "operations") and not is_struct:
+        flat = [x for v in answer for x in (v if isinstance(v, list) else [v])]
+        return None if all(isinstance(x, str) and len(x) == 32 for x in flat) else "no pseudonym"
+    if tag in ("identifying", "free_text") and role not in ("clinician", "compliance_officer"):
+        return None if all(v is None for v in answer) else "not null"
+    return None
+
+
+SITE_TABLES = ("silver.organization", "silver.location")
+
+
+def _raw(role: str, table: Table, answer: list[Any] | None) -> str | None:
+    if role == "compliance_officer":
+        return None if answer and all(v is not None for v in answer) else "not whole"
+    if role == "engineer" and table.name == "ops.quarantine":
+        shown = sorted((bytes(v).decode() for v in answer or [] if v is not None))
+        return None if len(shown) == 1 and shown[0].endswith(OPEN) else "not the open one alone"
+    return None if answer is None else "raw records"
+
+
+def _is_whole(table: Table, column: Column, shown: Any) -> bool:
+    wanted = [value(column.type.name, canary(table, column, row), column) for row in (OPEN, GONE)]
+    return repr(_plain(shown)) in [repr(_plain(w)) for w in wanted]
+
+
+def _plain(v: Any) -> Any:
+    """The same for what Trino and what Python calls a record."""
+    if isinstance(v, dict):
+        return [_plain(x) for x in v.values()]
+    if isinstance(v, datetime):
+        return v.astimezone(UTC).isoformat()
+    return [_plain(x) for x in v] if isinstance(v, list | tuple) else v
+
+
+def _researcher(table: Table, column: Column, answer: list[Any]) -> str | None:
+    """Safe Harbor: years, no ages beyond 90, three digits of a postal code, no places, no texts."""
+    flat = repr(_plain(answer))
+    if CARE.date().isoformat() in flat and column.tag is not Tag.OPERATIONAL:
+        return "a day of care"
+    if "datetime.date(2021, 5, 17)" in flat and column.tag is not Tag.OPERATIONAL:
+        return "a day of care"
+    if column.unit == "a":
+        return None if set(answer) == {90} else "an age beyond 90"
+    if column.name == "birth_on":
+        earliest = date(datetime.now(UTC).year - 90, 1, 1)
+        return None if set(answer) == {earliest} else "a birth year beyond 90 years"
+    if column.name.endswith("postal_code") and table.name not in SITE_TABLES:
+        return None if set(answer) == {"902"} else "no first three digits"
+    if column.name in ("city", "district", "run_id", "batch_id", "time_zone", "lot_number") or (
+        column.name.endswith("_text") and column.tag is not Tag.OPERATIONAL
+    ):
+        kept = column.tag is Tag.LINKING  # a pseudonym
+        return None if kept or all(v is None for v in answer) else "not null"
+    return None
+
+
+def test_pseudonyms_join_across_tables_and_are_no_plain_hash(world: World) -> None:
+    import hashlib
+
+    rows = world.ask(
+        "one.analyst",
+        "select p.patient_id, c.patient_id, p.linked_patient_ids[1] from lake.silver.patient p "
+        "join lake.silver.condition c on p.patient_id = c.patient_id join lake.gold.person g on g.person_id = p.patient_id",
+    )
+    assert len(rows) == 1
+    assert len(set(rows[0])) == 1
+    plain = hashlib.sha256(f"CANARY-subject-{OPEN}".encode()).hexdigest()
+    assert rows[0][0] not in plain
+    assert world.ask("one.researcher", "select patient_id from lake.silver.patient") == [[rows[0][0]]]
+    assert world.ask("one.analyst", f"select count(*) from lake.silver.patient where patient_id = 'CANARY-subject-{OPEN}'") == [[0]]
+
+
+LEAKS = (
+    'select * from lake.silver."patient$partitions"',
+    'select * from lake.silver."patient$files"',
+    'select * from lake.silver."patient$entries"',
+    'select * from lake.silver."patient$all_entries"',
+    'select * from lake.silver."patient$manifests"',
+    'select * from lake.silver."patient$all_manifests"',
+    'select * from lake.silver."patient$snapshots"',
+    'select * from lake.silver."patient$history"',
+    'select * from lake.silver."patient$refs"',
+    'select * from lake.silver."patient$properties"',
+    'select * from lake.silver."patient$metadata_log_entries"',
+    'select "$path", "$partition" from lake.silver.patient',
+    "show stats for lake.silver.patient",
+    "show stats for (select * from lake.silver.patient where family_name > 'A')",
+    "show create table lake.silver.patient",
+    "show create schema lake.silver",
+    "explain select * from lake.silver.patient where family_name = 'x'",
+    "explain (type io) select * from lake.silver.patient",
+    "explain (type distributed) select patient_id from lake.silver.patient",
+    "explain analyze verbose select patient_id, family_name from lake.silver.patient",
+    "select * from lake.silver.patient for version as of 'side'",
+    "select mrn, family_name, patient_id from lake.silver.patient for version as of 'side'",
+    "select cast(family_name as integer) from lake.silver.patient",
+    "select cast(patient_id as integer) from lake.silver.patient",
+    "select fail(family_name) from lake.silver.patient",
+    "select family_name from lake.silver.patient where 1 / (length(family_name) - length(family_name)) = 1",
+    "select min(family_name), max(mrn), array_agg(phone) from lake.silver.patient",
+    "select * from table(lake.system.table_changes('silver', 'patient', 0, 1))",
+    "select * from table(control.system.query(query => 'select * from masks.pseudonym'))",
+    "select * from table(control.system.query(query => 'select sample_keys from public.quality_results'))",
+    "call control.system.execute(query => 'create table public.x (n int)')",
+    "select * from control.masks.pseudonym",
+    "select * from control.pg_catalog.pg_authid",
+    "select sample_keys from control.public.quality_results",
+    "select * from system.runtime.queries",
+    "select * from system.runtime.tasks",
+    "select * from system.metadata.table_comments where catalog_name = 'lake'",
+    "select * from system.metadata.materialized_views",
+    "select * from lake.information_schema.tables",
+    "select * from lake.information_schema.columns",
+    "select * from lake.information_schema.views",
+    "show session",
+    "show functions from lake.silver",
+)
+
+
+@pytest.mark.parametrize("role", [r for r in ROLES if r not in ("compliance_officer", "clinician")])
+def test_no_way_around_shows_what_the_role_never_sees(world: World, role: str) -> None:
+    user, key = f"one.{role}", read_secret(world.settings, "trino-pseudonym-key")
+    world.ask("one.compliance_officer", f"select * from lake.silver.patient where mrn = 'CANARY-identifying-asked-{role}'")
+    earlier = iceberg_catalog(world.settings).load_table("silver.patient").snapshots()[0].snapshot_id
+    shown = {}
+    for sql in (*LEAKS, f"select * from lake.silver.patient for version as of {earlier}"):
+        answer = world.ask(user, sql)
+        text = answer if isinstance(answer, str) else repr(answer)
+        own = text.replace(sql, "")
+        if said := found(role, own):
+            shown[sql] = said
+        assert key not in text, sql
+        assert key.encode().hex() not in text.lower(), sql
+    assert not shown
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_metadata_with_bounds_passthrough_and_the_key_are_refused_to_all(world: World, role: str) -> None:
+    for sql in LEAKS:
+        if any(x in sql for x in ("$partitions", "$files", "entries", "manifests", "table(", "masks", "pg_authid", "call ")):
+            answer = world.ask(f"one.{role}", sql)
+            assert isinstance(answer, str), (sql, answer)
+            assert is_refused(answer) or "does not exist" in answer or "not registered" in answer, (sql, answer)
+
+
+@pytest.mark.parametrize("role", ["analyst", "clinician", "researcher", "operations"])
+def test_deleted_rows_do_not_show(world: World, role: str) -> None:
+    for sql in ("select count(*) from lake.silver.organization", "select * from lake.silver.organization for version as of 'side'"):
+        answer = world.ask(f"one.{role}", sql)
+        assert answer == [[1]] or len(answer) == 1
+        assert GONE not in repr(answer)
+
+
+@pytest.mark.parametrize("role", ["engineer", "analyst", "clinician", "operations", "researcher"])
+def test_queries_of_others_are_seen_by_nobody_else(world: World, role: str) -> None:
+    world.ask("one.compliance_officer", "select 'CANARY-OF-ANOTHER'")
+    answer = world.ask(f"one.{role}", "select query from system.runtime.queries")
+    assert "CANARY-OF-ANOTHER" not in repr(answer)
+    assert "CANARY-OF-ANOTHER" in repr(world.ask("one.administrator", "select query from system.runtime.queries"))
+
+
+WRITES = (
+    "insert into lake.gold.person (patient_id) values ('x')",
+    "delete from lake.gold.person",
+    "delete from lake.gold.person where patient_id = 'x'",
+    "update lake.gold.person set records = 1",
+    "merge into lake.gold.person p using (values 'x') as v(i) on p.patient_id = v.i when matched then delete",
+    "truncate table lake.gold.person",
+    "create table lake.gold.own (n integer)",
+    "create table lake.gold.own as select * from lake.gold.person",
+    "create view lake.gold.own as select * from lake.gold.person",
+    "create materialized view lake.gold.own as select * from lake.gold.person",
+    "create schema lake.own",
+    "drop schema lake.gold cascade",
+    "drop table lake.gold.person",
+    "alter table lake.gold.person rename to lake.gold.own",
+    "alter table lake.gold.person add column n integer",
+    "alter table lake.gold.person drop column records",
+    "alter table lake.gold.person set properties format_version = 2",
+    "alter table lake.gold.person set authorization ann",
+    "comment on table lake.gold.person is 'x'",
+    "analyze lake.gold.person",
+    "call lake.system.rollback_to_snapshot('gold', 'person', 1)",
+    "call lake.system.register_table('gold', 'own', 's3://lake/warehouse/gold/person')",
+    "call lake.system.unregister_table('gold', 'person')",
+    "insert into control.public.acknowledgements (command_id) values ('x')",
+    "delete from control.public.runs",
+    "create table control.public.own (n integer)",
+    "grant select on lake.gold.person to user ann",
+    "create role own",
+    "create function lake.gold.f(x integer) returns integer return x",
+    "create catalog own using memory",
+    "set session lake.parquet_max_read_block_size = '1MB'",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_role_writes_anything(world: World, role: str) -> None:
+    let_through = {}
+    for sql in WRITES:
+        answer = world.ask(f"one.{role}", sql)
+        if not (isinstance(answer, str) and _refuses(answer)):
+            let_through[sql] = answer
+    assert not let_through
+
+
+def _refuses(answer: str) -> bool:
+    """By the rules, or because there is no such thing here."""
+    return is_refused(answer) or any(
+        said in answer for said in ("NOT_SUPPORTED", "not supported", "not registered", "does not support", "MISSING_CATALOG")
+    )
+
+
+@pytest.mark.parametrize("procedure", ["optimize", "expire_snapshots(retention_threshold => '8d')", "drop_extended_stats"])
+def test_upkeep_of_tables_cannot_be_done_through_trino(world: World, procedure: str) -> None:
+    """Trino's rules do not know these statements: that its key of the object store only reads is what stops them."""
+    table = iceberg_catalog(world.settings).load_table("gold.person")
+    before = table.metadata_location
+    world.ask("one.analyst", f"alter table lake.gold.person execute {procedure}")
+    table.refresh()
+    assert table.metadata_location == before
+
+
+def test_the_dashboard_acts_for_people_but_not_for_administrators_servers_or_masks(world: World) -> None:
+    password = read_secret(world.settings, "trino-lake_dashboard")
+
+    def as_(user: str) -> Any:
+        return world.ask("lake_dashboard", "select current_user", password, acting_for=user)
+
+    assert as_("one.clinician") == [["one.clinician"]]
+    for other in ("one.administrator", "lake_masks", "nobody", "lake_etl"):
+        assert "cannot impersonate" in as_(other), other
+    assert is_refused(world.ask("lake_dashboard", "select * from lake.gold.person", password))
+    assert "cannot impersonate" in world.ask("one.analyst", "select 1", acting_for="one.clinician")
+    assert is_refused(world.ask("one.analyst", "set session authorization \"one.clinician\""))
+    assert "401" in world.ask("lake_masks", "select 1")
+
+
+def test_a_running_query_of_another_is_stopped_by_those_who_run_servers_alone(world: World) -> None:
+    sql = "call system.runtime.kill_query(query_id => '20210101_000000_00000_aaaaa', message => 'x')"
+    for role in ("compliance_officer", "analyst", "clinician", "operations", "researcher"):
+        assert is_refused(world.ask(f"one.{role}", sql)), role
+    assert not is_refused(world.ask("one.administrator", sql))
+
+
+def test_an_account_works_at_once_and_a_removed_one_no_longer(world: World) -> None:
+    accounts = open_accounts(world.settings)
+    accounts.put("new.person", PASSWORD, "researcher")
+    trino_access.apply(world.settings)
+    until(lambda: world.ask("new.person", "select count(*) from lake.gold.person") == [[2]], "a new account")
+    assert world.ask("new.person", "select 1", "another password").find("401") > 0
+    accounts.remove("new.person")
+    trino_access.apply(world.settings, removed="new.person")
+    until(lambda: "401" in world.ask("new.person", "select 1"), "a removed account")
+    assert "new.person" not in (world.etc / "rules.json").read_text()
+    assert {f: (world.etc / f).stat().st_mode & 0o777 for f in ("rules.json", "group.txt", "password.db")} == {
+        "rules.json": 0o600, "group.txt": 0o600, "password.db": 0o600,
+    }  # fmt: skip
+
+
+def test_a_live_column_without_a_declaration_is_refused(world: World) -> None:
+    live = iceberg_catalog(world.settings).load_table("gold.daily_census")
+    with live.update_schema() as update:
+        update.add_column("nickname", StringType())
+    try:
+        assert trino_access.undeclared(world.settings) == {"gold.daily_census": ["nickname"]}
+        trino_access.apply(world.settings)
+        until(
+            lambda: is_refused(world.ask("one.compliance_officer", "select nickname from lake.gold.daily_census")),
+            "an undeclared column",
+        )
+    finally:
+        with live.update_schema() as update:
+            update.delete_column("nickname")
+        trino_access.apply(world.settings)
+
+
+@pytest.fixture
+def kept_rules(world: World) -> Iterator[Path]:
+    """The file of rules, put back at the end."""
+    path = world.etc / "rules.json"
+    text = path.read_text()
+    yield path
+    path.write_text(text)
+    path.chmod(0o600)
+    with suppress(OSError):
+        until(lambda: world.ask("one.researcher", "select count(*) from lake.gold.person") == [[2]], "rules put back")
+
+
+@pytest.mark.parametrize("broken", [None, "{", "{}", json.dumps({"tables": 7})], ids=["gone", "cut", "empty", "wrong"])
+def test_broken_rules_open_nothing(world: World, kept_rules: Path, broken: str | None) -> None:
+    """Gone or unreadable, Trino refuses all; an empty object would be read as no limits at all."""
+    if broken is None:
+        kept_rules.unlink()
+    else:
+        kept_rules.write_text(broken)
+    threading.Event().wait(3)  # its refresh period, thrice
+    answer = world.ask("one.researcher", "select family_name from lake.silver.patient")
+    assert isinstance(answer, str) or answer == [[None]], answer
+
+
+def _connect(settings: Settings, user: str) -> "psycopg.Connection[Any]":
+    host, _, port = settings.postgres.partition(":")
+    secret = read_secret(settings, f"postgres-{user}")
+    return psycopg.connect(host=host, port=int(port), user=user, password=secret, dbname="lake_control")
+
+
+def test_the_key_is_out_of_reach_of_the_dashboard_and_of_jobs(world: World) -> None:
+    for user in ("lake_dashboard", "lake_etl"):
+        with _connect(world.settings, user) as db, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            db.execute("select key from masks.pseudonym")
