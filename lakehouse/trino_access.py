@@ -53,11 +53,15 @@ def present(settings: Settings) -> list[Access]:
 
     Raises EnvironmentFailed where neither was.
     """
-    stack = settings.root / "stack"
-    folders = [f for f in (stack / "trino" / "etc", stack / "compose" / "trino") if (f / "config.properties").exists()]
+    folders = _folders(settings)
     if not folders:
-        raise EnvironmentFailed(f"There is no Trino in {stack} yet; `make stack-up` sets it up.")
+        raise EnvironmentFailed(f"There is no Trino in {settings.root / 'stack'} yet; `make stack-up` sets it up.")
     return [Access(f, {name: _text(f / name) for name in (_RULES, _GROUPS, _PASSWORDS)}) for f in folders]
+
+
+def _folders(settings: Settings) -> list[Path]:
+    stack = settings.root / "stack"
+    return [f for f in (stack / "trino" / "etc", stack / "compose" / "trino") if (f / "config.properties").exists()]
 
 
 def wanted(
@@ -92,6 +96,12 @@ def apply(settings: Settings, removed: str | None = None) -> list[Path]:
                 _replace(now.folder / name, after.files[name])
                 written.append(now.folder / name)
     return written
+
+
+def apply_if_there(settings: Settings) -> None:
+    """Bring the files up to date where a Trino of this lake was set up in LAKE_HOME."""
+    if enforces(settings) and _folders(settings):
+        apply(settings)
 
 
 def difference(settings: Settings) -> str:
