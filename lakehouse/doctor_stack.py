@@ -4,6 +4,7 @@ import socket
 from urllib.parse import urlsplit
 
 from lakehouse.doctor import Finding
+from lakehouse.errors import LakeError
 from lakehouse.settings import Settings
 
 _SECONDS = 2
@@ -19,7 +20,21 @@ def stack_findings(settings: Settings) -> list[Finding]:
     ]
     if settings.spark_master.startswith("spark://"):
         servers.append(("Spark master", settings.spark_master, "LAKE_SPARK_MASTER"))
-    return [_reached(*server) for server in servers]
+    return [*(_reached(*server) for server in servers), *_access(settings)]
+
+
+def _access(settings: Settings) -> list[Finding]:
+    """Whether Trino's rules are those of the declarations, where this machine has its files."""
+    from lakehouse.trino_access import difference, is_set_up
+
+    if not is_set_up(settings):
+        return []
+    try:
+        differs = difference(settings)
+    except LakeError as error:
+        return [Finding("Access rules", False, str(error))]
+    said = "differ from the declarations and accounts" if differs else "are those of the declarations"
+    return [Finding("Access rules", not differs, said, "`lake access apply` writes them again.")]
 
 
 def _reached(name: str, address: str, setting: str) -> Finding:

@@ -98,10 +98,9 @@ def apply(settings: Settings, removed: str | None = None) -> list[Path]:
     return written
 
 
-def apply_if_there(settings: Settings) -> None:
-    """Bring the files up to date where a Trino of this lake was set up in LAKE_HOME."""
-    if enforces(settings) and _folders(settings):
-        apply(settings)
+def is_set_up(settings: Settings) -> bool:
+    """Whether there is a Trino whose files lie in LAKE_HOME."""
+    return enforces(settings) and bool(_folders(settings))
 
 
 def difference(settings: Settings) -> str:

@@ -93,7 +93,7 @@ def _lake(role: Role, table: Table, undeclared: Collection[str]) -> list[Rule]:
 
 
 def _hidden(role: Role) -> tuple[str, ...]:
-    return () if role.how(Content.RECORD_ID) is How.WHOLE else _HIDDEN
+    return () if role.how(Content.RAW) is How.WHOLE else _HIDDEN
 
 
 def _column(role: Role, table: Table, column: Column) -> Rule:

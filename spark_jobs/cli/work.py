@@ -207,7 +207,8 @@ def evolve(context: Context, dry_run: bool) -> None:
         return
     if any(c.step is Step.REFUSE for c in changes):
         apply(None, changes, TABLES)  # type: ignore[arg-type]  # refuses before it needs a session
-    trino_access.apply_if_there(context.settings)  # before there is a column that Trino has no rule for
+    if trino_access.is_set_up(context.settings):
+        trino_access.apply(context.settings)  # before there is a column that Trino has no rule for
     with open_lake(context.settings) as lake:
         apply(lake.spark, changes, TABLES)
     click.echo(f"\n{len(changes)} changes applied.")
