@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from lakehouse.profile import is_on_servers
 from lakehouse.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ class SqlEngine(Protocol):
 
 def open_engine(settings: Settings) -> SqlEngine:
     """The engine of the settings' profile."""
+    if is_on_servers(settings):
+        from lakehouse.sql.trino import TrinoEngine
+
+        return TrinoEngine(settings)
     from lakehouse.sql.embedded import EmbeddedEngine  # DuckDB takes a while to import
 
     return EmbeddedEngine(settings)

@@ -3,7 +3,6 @@
 Everything is decided on the parse tree by what is allowed, never by looking for bad words: see functions.py.
 """
 
-import logging
 from dataclasses import dataclass
 
 import sqlglot
@@ -22,10 +21,6 @@ LISTING = "listing"  # what `<catalog>.information_schema.<view>` is called insi
 _LISTED = ("tables", "columns", "schemata")
 _ONLY = "only queries can be run here (SELECT, WITH, VALUES, TABLE, SHOW, DESCRIBE, EXPLAIN)"
 _STATEMENTS = (exp.DML, exp.DDL, exp.Command, exp.Copy, exp.Set, exp.Pragma, exp.Attach, exp.Use, exp.Drop, exp.Alter)
-
-# sqlglot logs the text of what it does not know, and a query may hold patient data.
-logging.getLogger("sqlglot").addHandler(logging.NullHandler())
-logging.getLogger("sqlglot").propagate = False
 
 
 @dataclass(frozen=True, order=True)

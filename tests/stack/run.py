@@ -1,4 +1,4 @@
-"""The tests of the write path once more, on real servers: `make test-stack`.
+"""The tests of the write path once more, on real servers: `make test-stack-jobs`.
 
 PostgreSQL and MinIO are started in a folder and on ports of their own. The tests' lakes are on them, for LAKE_PROFILE
 says so, each with databases and a place in the bucket of its own.
@@ -10,9 +10,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-from infra.native.runner import down, up
-from infra.native.services import all_services, choose
-from infra.native.stack import Stack
 from lakehouse.settings import Settings
 from tests.stack.conftest import free_ports
 
@@ -38,16 +35,17 @@ def main(arguments: list[str]) -> int:
             postgres=f"127.0.0.1:{port}",
             s3=f"http://127.0.0.1:{port + 1}",
             trino=f"https://127.0.0.1:{port + 2}",
-            spark_master=f"spark://127.0.0.1:{port + 3}",
         )
-        stack = Stack(settings)
+        environment = os.environ | settings.environment() | {HOME: folder}
+        native = [sys.executable, "-m", "infra.native"]
         try:
-            up(stack, choose(all_services(stack), ("postgres", "minio")), print)
-            servers = settings.model_copy(update={"spark_master": ""}).environment()
+            # As people start them: children of this process would stay behind as zombies when a test kills them.
+            for server in ("postgres", "minio"):
+                subprocess.run([*native, "up", server], env=environment, check=True)
             command = [sys.executable, "-m", "pytest", *(arguments or [*TESTS, "-m", "not slow"])]
-            return subprocess.run(command, env=os.environ | servers | {HOME: folder}, check=False).returncode
+            return subprocess.run(command, env=environment, check=False).returncode
         finally:
-            down(stack, all_services(stack), print)
+            subprocess.run([*native, "down"], env=environment, check=False)
 
 
 if __name__ == "__main__":

@@ -21,33 +21,29 @@ from tests.spark_jobs.tiny import held, ingest, observation, rows, run, write
 
 pytestmark = [
     pytest.mark.stack,
-    pytest.mark.skipif("LAKE_TEST_STACK" not in os.environ, reason="`make test-stack` starts the servers"),
+    pytest.mark.skipif("LAKE_TEST_STACK" not in os.environ, reason="`make test-stack-jobs` starts the servers"),
 ]
 
 
-def restart(settings: Settings, name: str) -> None:
-    """Kill a server as a power failure would, and start it again."""
+def restart_postgresql(settings: Settings) -> None:
+    """Let it crash: it writes nothing more, and recovers at its start."""
     stack = Stack(settings.model_copy(update={"home": Path(os.environ["LAKE_TEST_STACK"])}))
-    services = [s for s in all_services(stack) if s.name in ("postgres", "minio")]
-    (service,) = (s for s in services if s.name == name)
+    (service,) = (s for s in all_services(stack) if s.name == "postgres")
     process = running(stack, service)
     assert process is not None
-    processes.stop(process, signal.SIGKILL, 20)
-    up(stack, services, lambda _: None)
+    processes.stop(process, signal.SIGQUIT, 20)
+    up(stack, [service], lambda _: None)
 
 
 @pytest.mark.parametrize("step", ["compute", "write", "gate", "publish", "record"])
-@pytest.mark.parametrize("server", ["postgres", "minio"])
-def test_a_server_killed_in_mid_run_loses_and_doubles_nothing(
-    lake: Lake, tmp_path: Path, server: str, step: str
-) -> None:
+def test_postgresql_killed_in_mid_run_loses_and_doubles_nothing(lake: Lake, tmp_path: Path, step: str) -> None:
     ingest(lake, write(tmp_path, "a.ndjson", [observation("a", 1), observation("b", 2), observation("bad", -1)]))
     run(lake)
     ingest(lake, write(tmp_path, "b.ndjson", [observation("b", 3), observation("c", -4), observation("bad", 7)]))
 
     def fault(table: str, begun: str) -> None:
         if begun == step:
-            restart(lake.settings, server)
+            restart_postgresql(lake.settings)
 
     try:
         run(lake, observe=fault)
