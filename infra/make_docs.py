@@ -1,11 +1,13 @@
-"""Writes `catalog/docs`: one page a table and the page that lists them, from the declarations (`make docs`)."""
+"""Writes `catalog/docs` (a page a table) and `docs/access.md` (who sees what) from the declarations (`make docs`)."""
 
 from pathlib import Path
 
+from catalog.derive.access_page import page as access_page
 from catalog.derive.docs import index, page
 from catalog.registry import TABLES
 
-FOLDER = Path(__file__).resolve().parents[1] / "catalog" / "docs"
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER, ACCESS = ROOT / "catalog" / "docs", ROOT / "docs" / "access.md"
 
 
 def pages() -> dict[str, str]:
@@ -22,6 +24,7 @@ def main() -> None:
             file.unlink()
     for name, text in wanted.items():
         (FOLDER / name).write_text(text, encoding="utf-8")
+    ACCESS.write_text(access_page(), encoding="utf-8")
     print(f"{FOLDER}: {len(wanted)} pages")
 
 

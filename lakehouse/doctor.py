@@ -46,6 +46,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
             yield Finding(name, False, type(error).__name__, "Unforeseen: `lake --debug doctor` shows where.")
     if profile.is_on_servers(settings):
         yield from stack_findings(settings)
+        yield from _access_rules(settings)
 
 
 def stack_findings(settings: Settings) -> list[Finding]:
@@ -53,6 +54,21 @@ def stack_findings(settings: Settings) -> list[Finding]:
     from lakehouse.watch.health import SERVERS, Health
 
     return [Finding(part.name, part.is_up, part.said, part.detail) for part in Health(settings).look(SERVERS)]
+
+
+def _access_rules(settings: Settings) -> Iterator[Finding]:
+    """Whether Trino's rules are those of the declarations, where this machine has its files."""
+    from lakehouse.trino_access import difference, is_set_up
+
+    if not is_set_up(settings):
+        return
+    try:
+        differs = difference(settings)
+    except LakeError as error:
+        yield Finding("Access rules", False, str(error))
+        return
+    said = "differ from the declarations and accounts" if differs else "are those of the declarations"
+    yield Finding("Access rules", not differs, said, "`lake access apply` writes them again.")
 
 
 def _python(settings: Settings) -> Finding:

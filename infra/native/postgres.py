@@ -32,6 +32,7 @@ NAME = "postgres"
 ADMIN = "lake_admin"
 ROLES = ("lake_etl", "lake_trino", "lake_dashboard")
 OLDEST = 14
+PSEUDONYM_KEY = "trino-pseudonym-key"
 _SYSTEM_USER = "postgres"
 _ITERATIONS = 4096  # PostgreSQL's own; the secrets are random, so that more would add nothing
 
@@ -239,11 +240,19 @@ def provision(stack: Stack) -> None:
                 connection.execute(render("postgres/database.sql", database=database).encode())
                 if database == control:
                     connection.execute(render("postgres/control.sql").encode())
+                    connection.execute(render("postgres/masks.sql").encode())
+                    _keep_pseudonym_key(connection, secret(stack, PSEUDONYM_KEY))
     except psycopg.OperationalError as error:
         raise EnvironmentFailed(
             f"PostgreSQL at {stack.postgres} does not let {ADMIN} in: is the secret postgres-{ADMIN} that of this data "
             "folder? Put the old one back, or stop the stack, remove the file and start it again."
         ) from error
+
+
+def _keep_pseudonym_key(connection: "psycopg.Connection[tuple[object, ...]]", key: str) -> None:
+    """Put the key where Trino's masks ask for it; another key means other pseudonyms, in all tables at once."""
+    said = sql.SQL("INSERT INTO masks.pseudonym (key) VALUES ({}) ON CONFLICT (one) DO UPDATE SET key = EXCLUDED.key")
+    connection.execute(said.format(sql.Literal(key.encode())))
 
 
 def _make_role(connection: "psycopg.Connection[tuple[object, ...]]", role: str, verifier: str) -> None:

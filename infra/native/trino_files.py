@@ -2,27 +2,30 @@
 
 import getpass
 import hashlib
-import json
 import secrets
 from pathlib import Path
 
 from infra.native.secret_files import secret
 from infra.native.stack import Stack, write_private
+from lakehouse.accounts import trino_hash
+from lakehouse.errors import EnvironmentFailed
+from lakehouse.trino_access import Access, undeclared, wanted
 
 ADMINISTRATOR = "administrator"
 SERVICE_USERS = ("lake_dashboard",)
-_ITERATIONS = 120_000
-_ADMINISTRATORS_ONLY = {
-    "catalogs": [{"group": ADMINISTRATOR, "allow": "read-only"}, {"allow": "none"}],
-    "schemas": [{"owner": False}],
-    "tables": [{"group": ADMINISTRATOR, "privileges": ["SELECT"]}, {"privileges": []}],
-    "queries": [{"group": ADMINISTRATOR, "allow": ["execute", "kill", "view"]}, {"allow": ["execute"]}],
-}
 
 
-def access_rules() -> str:
-    """Who may see what: as long as no roles are derived from the declarations, administrators alone see anything."""
-    return json.dumps(_ADMINISTRATORS_ONLY, indent=2)
+def write_access(stack: Stack, etc: Path) -> None:
+    """Bring rules, passwords and groups up to date: those of accounts, of services and of who starts the stack."""
+    write_people(stack, etc)
+    files = {name: "".join(f"{line}\n" for line in _lines(etc / name)) for name in ("group.txt", "password.db")}
+    now = Access(etc, {"rules.json": "", **files})
+    try:
+        unknown = undeclared(stack.settings)
+    except EnvironmentFailed:
+        unknown = {}  # Docker's configuration is written before its servers run; `lake access apply` looks again
+    for name, text in wanted(stack.settings, now, unknown=unknown).files.items():
+        write_private(etc / name, text)
 
 
 def operator(stack: Stack) -> str:
@@ -37,7 +40,7 @@ def write_people(stack: Stack, etc: Path) -> None:
     known = dict(line.partition(":")[::2] for line in _lines(file))
     for user, password in users.items():
         if not matches(password, known.get(user, "")):
-            known[user] = hashed(password)
+            known[user] = trino_hash(password)
     write_private(file, "".join(f"{user}:{said}\n" for user, said in known.items()))
 
     groups = etc / "group.txt"
@@ -45,12 +48,6 @@ def write_people(stack: Stack, etc: Path) -> None:
     if not any(operator(stack) in people for people in members.values()):
         members.setdefault(ADMINISTRATOR, set()).add(operator(stack))
     write_private(groups, "".join(f"{name}:{','.join(sorted(people))}\n" for name, people in members.items()))
-
-
-def hashed(password: str) -> str:
-    """A password as Trino's file of passwords wants it: rounds, salt and PBKDF2 in hex."""
-    salt = secrets.token_bytes(16)
-    return f"{_ITERATIONS}:{salt.hex()}:{_pbkdf2(password, salt, _ITERATIONS)}"
 
 
 def matches(password: str, said: str) -> bool:

@@ -15,7 +15,7 @@ from infra.native.secret_files import secret
 from infra.native.service import Launch, Say, Service
 from infra.native.stack import SHARED, Stack, render, write_private
 from infra.native.tls import ensure_certificates
-from infra.native.trino_files import SERVICE_USERS, access_rules, write_people
+from infra.native.trino_files import SERVICE_USERS, write_access
 from lakehouse.profile import catalog_database, control_database
 
 NAME = "trino"
@@ -129,8 +129,7 @@ def write_configuration(stack: Stack, etc: Path, places: dict[str, object]) -> N
     for template in sorted(p for p in _TEMPLATES.rglob("*") if p.is_file()):
         name = template.relative_to(_TEMPLATES)
         write_private(etc / name, render(f"{NAME}/{name}", **values))
-    write_people(stack, etc)
-    write_private(etc / "rules.json", access_rules())
+    write_access(stack, etc)
 
 
 def _properties(text: str) -> dict[str, str]:

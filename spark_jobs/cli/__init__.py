@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from spark_jobs.cli import backup, dashboard, delta, lineage, look, replay, upkeep, view, watch, work
+from spark_jobs.cli import access, backup, dashboard, delta, lineage, look, replay, upkeep, view, watch, work
 from spark_jobs.cli.context import Context
 from spark_jobs.cli.demo import demo
 
@@ -32,7 +32,7 @@ def main(ctx: click.Context, home: Path | None, debug: bool) -> None:
     ctx.obj = Context(home, debug)
 
 
-for _module in (work, replay, delta, view, look, lineage, dashboard, upkeep, backup, watch):
+for _module in (work, replay, delta, view, look, lineage, dashboard, access, upkeep, backup, watch):
     for _command in _module.COMMANDS:
         main.add_command(_command)
 main.add_command(demo)

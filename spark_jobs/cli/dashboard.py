@@ -1,11 +1,10 @@
-"""`lake dashboard` serves the pages; `lake account` says who may log in."""
+"""`lake dashboard` serves the pages."""
 
 from pathlib import Path
 
 import click
 
 from spark_jobs.cli.context import Context, explained, pass_context
-from spark_jobs.cli.render import table
 
 
 @click.command()
@@ -46,44 +45,4 @@ def dashboard(
     serve(context.settings, address)
 
 
-@click.group()
-def account() -> None:
-    """Who may log in to the dashboard, where it listens beyond this machine."""
-
-
-@account.command("add")
-@click.argument("name")
-@click.password_option(help="Asked for if not given; better so, for others may see a command line.")
-@pass_context
-@explained
-def add(context: Context, name: str, password: str) -> None:
-    """Add the account NAME, or give it a new password, which ends its sessions."""
-    from lakehouse.accounts import open_accounts
-
-    open_accounts(context.settings).put(name, password)
-    click.echo(f"{name} may log in.")
-
-
-@account.command("remove")
-@click.argument("name")
-@pass_context
-@explained
-def remove(context: Context, name: str) -> None:
-    """Remove the account NAME, which ends its sessions."""
-    from lakehouse.accounts import open_accounts
-
-    open_accounts(context.settings).remove(name)
-    click.echo(f"{name} may no longer log in.")
-
-
-@account.command("list")
-@pass_context
-@explained
-def list_(context: Context) -> None:
-    """List the accounts."""
-    from lakehouse.accounts import open_accounts
-
-    table("", ["name", "since"], [[a.name, a.created_at[:10]] for a in open_accounts(context.settings).all()])
-
-
-COMMANDS: tuple[click.Command, ...] = (dashboard, account)
+COMMANDS: tuple[click.Command, ...] = (dashboard,)

@@ -193,6 +193,7 @@ def evolve(context: Context, dry_run: bool) -> None:
     """Bring live schemas to their declarations: additive changes only, others are refused."""
     from catalog.derive.diff import Step
     from catalog.registry import TABLES
+    from lakehouse import trino_access
     from lakehouse.evolve import apply, differences
     from spark_jobs.lake import open_lake
 
@@ -206,6 +207,8 @@ def evolve(context: Context, dry_run: bool) -> None:
         return
     if any(c.step is Step.REFUSE for c in changes):
         apply(None, changes, TABLES)  # type: ignore[arg-type]  # refuses before it needs a session
+    if trino_access.is_set_up(context.settings):
+        trino_access.apply(context.settings)  # before there is a column that Trino has no rule for
     with open_lake(context.settings) as lake:
         apply(lake.spark, changes, TABLES)
     click.echo(f"\n{len(changes)} changes applied.")

@@ -21,7 +21,8 @@ from infra.native.postgres import scram
 from infra.native.services import all_services, choose
 from infra.native.stack import SHARED, Address, Stack, parse_address, read_env
 from infra.native.tls import ensure_certificates
-from infra.native.trino_files import hashed, matches, write_people
+from infra.native.trino_files import matches, write_people
+from lakehouse.accounts import trino_hash
 from lakehouse.errors import EnvironmentFailed, InputError
 from lakehouse.settings import Settings
 
@@ -142,8 +143,8 @@ def test_trino_users_of_others_stay(own: Stack, tmp_path: Path) -> None:
     assert lines.startswith("grace:$2y$10$x\n")
     write_people(own, etc)
     assert (etc / "password.db").read_text() == lines
-    assert matches("secret", hashed("secret"))
-    assert not matches("other", hashed("secret"))
+    assert matches("secret", trino_hash("secret"))
+    assert not matches("other", trino_hash("secret"))
 
 
 def test_compose_has_the_versions_and_configuration_that_native_has(own: Stack, tmp_path: Path) -> None:
@@ -160,4 +161,4 @@ def test_compose_has_the_versions_and_configuration_that_native_has(own: Stack, 
     written = {p.relative_to(folder / "trino") for p in (folder / "trino").rglob("*") if p.is_file()}
     assert written == templates | {Path("rules.json"), Path("password.db"), Path("group.txt")}
     assert "jdbc:postgresql://postgres:5432/lake_catalog" in (folder / "trino/catalog/lake.properties").read_text()
-    assert not any("$" in p.read_text().replace("${USER}", "") for p in (folder / "trino").rglob("*.*") if p.is_file())
+    assert not any("$" in p.read_text().replace("${USER}", "") for p in (folder / "trino").rglob("*.properties"))
