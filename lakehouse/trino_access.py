@@ -142,6 +142,7 @@ def _text(path: Path) -> str:
 def _replace(path: Path, text: str) -> None:
     """Write a file that only those read who read the one before, in one step."""
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
+    made = ""
     try:
         handle, made = tempfile.mkstemp(dir=path.parent)  # mode 0600
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -149,4 +150,6 @@ def _replace(path: Path, text: str) -> None:
         os.chmod(made, mode)
         os.replace(made, path)
     except OSError as error:
+        if made:
+            Path(made).unlink(missing_ok=True)
         raise EnvironmentFailed(f"{path} can't be written ({error.strerror}); check who owns its folder.") from error

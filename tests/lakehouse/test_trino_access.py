@@ -98,6 +98,7 @@ def test_a_file_that_cannot_be_written_is_named(home: Path, monkeypatch: pytest.
     said = lake(home, "access", "apply")
     assert said.exit_code == 5
     assert "rules.json can't be written (No space left on device)" in said.output
+    assert {f.name for f in (home / "stack/trino/etc").iterdir()} == {"config.properties", "group.txt", "password.db"}
     assert written(home, "group.txt") == "administrator:root\n"
 
 
