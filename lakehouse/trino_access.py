@@ -71,7 +71,7 @@ def wanted(
 
     `unknown` are the columns that no declaration knows; by default the live tables are asked.
     """
-    accounts = [a for a in open_accounts(settings).all() if a.trino_hash]
+    accounts = [a for a in open_accounts(settings).all() if a.trino_hash and a.name != removed]
     people = _merged(now.people, {a.name: a.role for a in accounts if a.role}, accounts, removed)
     passwords = _merged(now.passwords, {a.name: str(a.trino_hash) for a in accounts}, accounts, removed)
     roles = {role: sorted(name for name, own in people.items() if own == role) for role in ROLES}

@@ -46,9 +46,10 @@ def remove(context: Context, name: str) -> None:
     from lakehouse.accounts import open_accounts
     from lakehouse.trino_access import apply, enforces
 
-    open_accounts(context.settings).remove(name)
-    if enforces(context.settings):
-        apply(context.settings, removed=name)
+    accounts = open_accounts(context.settings)
+    if enforces(context.settings) and accounts.find(name):
+        apply(context.settings, removed=name)  # first: as long as Trino lets somebody in, the account can be removed
+    accounts.remove(name)
     click.echo(f"{name} may no longer log in.")
 
 

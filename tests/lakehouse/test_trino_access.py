@@ -102,6 +102,18 @@ def test_a_file_that_cannot_be_written_is_named(home: Path, monkeypatch: pytest.
     assert written(home, "group.txt") == "administrator:root\n"
 
 
+def test_whom_trino_still_lets_in_is_removed_by_the_next_try(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    lake(home, "account", "add", "ann", "--role", "analyst", "--password", PASSWORD)
+    with monkeypatch.context() as patch:
+        patch.setattr(trino_access.os, "replace", full)
+        assert lake(home, "account", "remove", "ann").exit_code == 5
+    assert lake(home, "account", "remove", "ann").exit_code == 0
+    assert "ann:" not in written(home, "password.db")
+
+
 def test_show_says_what_a_role_sees_of_tables_and_columns(home: Path) -> None:
     assert "gold.readmission" in lake(home, "access", "show", "--role", "operations").output
     patient = lake(home, "access", "show", "--role", "analyst", "lake.silver.patient").output
