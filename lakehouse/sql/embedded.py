@@ -7,8 +7,6 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from datetime import date, datetime
-from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
 
@@ -18,11 +16,11 @@ import pyarrow as pa
 from lakehouse.errors import EnvironmentFailed, InputError
 from lakehouse.settings import Settings
 from lakehouse.sql import sources
+from lakehouse.sql.engine import Person
 from lakehouse.sql.problems import explained, nearest, shown
-from lakehouse.sql.readonly import LISTING, Query, TableName, prepare
+from lakehouse.sql.readonly import LISTING, TableName, check_parameters, prepare
 
 _BATCH_ROWS = 10_000
-_BINDABLE = (bool, int, float, str, bytes, Decimal, date, datetime, type(None))
 _READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
 
 
@@ -34,14 +32,24 @@ class EmbeddedEngine:
         self._settings = settings
         self._closed = False
 
-    def query(self, sql: str, parameters: Mapping[str, object] = {}, limit: int | None = None) -> pa.Table:
-        """The rows of one query in Trino's dialect; see SqlEngine."""
+    def parameters(self, sql: str) -> frozenset[str]:
+        """The names that a query leaves open; see SqlEngine."""
+        return prepare(sql).parameters
+
+    def query(
+        self,
+        sql: str,
+        parameters: Mapping[str, object] = {},
+        limit: int | None = None,
+        person: Person | None = None,
+    ) -> pa.Table:
+        """The rows of one query in Trino's dialect; see SqlEngine. Whoever has the files may read all of them."""
         if self._closed:
             raise InputError("this engine is closed: open another with open_engine.")
         if limit is not None and limit < 0:
             raise InputError("a limit cannot be below 0.")
         query = prepare(sql)
-        check_parameters(query, parameters)
+        check_parameters(query.parameters, parameters)
         with (
             tempfile.TemporaryDirectory(prefix="lake-sql-") as spill,
             closing(open_connection(self._settings, query.tables, Path(spill))) as connection,
@@ -113,17 +121,6 @@ def _as_bigint(table: pa.Table, kinds: list[str]) -> pa.Table:
                 continue
             table = table.set_column(place, table.schema.field(place).with_type(pa.int64()), column)
     return table
-
-
-def check_parameters(query: Query, parameters: Mapping[str, object]) -> None:
-    """Each parameter of the query has a value that can be bound, and no other is given; InputError if not."""
-    if missing := sorted(query.parameters - parameters.keys()):
-        raise InputError(f"the query's parameter :{missing[0]} has no value: give one.")
-    if unused := sorted(parameters.keys() - query.parameters):
-        raise InputError(f"the query has no parameter :{unused[0]}: remove the value or name it in the text.")
-    for name, value in parameters.items():
-        if not isinstance(value, _BINDABLE):
-            raise InputError(f"the parameter :{name} must be a text, number, date, instant, true/false, bytes or null.")
 
 
 def open_connection(settings: Settings, tables: frozenset[TableName], spill: Path) -> duckdb.DuckDBPyConnection:

@@ -4,7 +4,10 @@ Everything is decided on the parse tree by what is allowed, never by looking for
 """
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
 
 import sqlglot
 from sqlglot import exp
@@ -19,6 +22,7 @@ from lakehouse.sql.show import columns_query, show_query
 
 CATALOGS = ("lake", "control")
 LISTING = "listing"  # what `<catalog>.information_schema.<view>` is called inside the engine: listing.<catalog>.<view>
+_BINDABLE = (bool, int, float, str, bytes, Decimal, date, datetime, type(None))
 _LISTED = ("tables", "columns", "schemata")
 _ONLY = "only queries can be run here (SELECT, WITH, VALUES, TABLE, SHOW, DESCRIBE, EXPLAIN)"
 _STATEMENTS = (exp.DML, exp.DDL, exp.Command, exp.Copy, exp.Set, exp.Pragma, exp.Attach, exp.Use, exp.Drop, exp.Alter)
@@ -47,6 +51,17 @@ class Query:
     sql: str
     tables: frozenset[TableName]
     parameters: frozenset[str]
+
+
+def check_parameters(wanted: frozenset[str], given: Mapping[str, object]) -> None:
+    """Each parameter of a query has a value that can be bound, and no other is given; InputError if not."""
+    if missing := sorted(wanted - given.keys()):
+        raise InputError(f"the query's parameter :{missing[0]} has no value: give one.")
+    if unused := sorted(given.keys() - wanted):
+        raise InputError(f"the query has no parameter :{unused[0]}: remove the value or name it in the text.")
+    for name, value in given.items():
+        if not isinstance(value, _BINDABLE):
+            raise InputError(f"the parameter :{name} must be a text, number, date, instant, true/false, bytes or null.")
 
 
 def translate(sql: str) -> str:
