@@ -27,7 +27,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 
 .PHONY: help setup demo test test-slow test-browser test-all coverage lint format bench bench-dashboard screenshots docs lock clean \
-  stack-up stack-status stack-logs stack-down stack-reset test-stack
+  stack-up stack-status stack-logs stack-down stack-reset test-stack test-stack-jobs
 
 help: ## List what can be made.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,8 @@ test-all: $(STAMP) ## Run every test with coverage.
 
 test-stack: $(STAMP) ## Run the tests that need the servers of the stack; starts them on ports of their own.
 	@$(BIN)/pytest -m stack tests/stack
+
+test-stack-jobs: $(STAMP) ## Run the tests of the write path once more, on PostgreSQL and MinIO.
 	@PYTHONPATH=. $(BIN)/python tests/stack/run.py
 
 stack-up: $(STAMP) ## Start MinIO, PostgreSQL, Trino and Spark as processes; SERVICE=trino: that one and what it needs.

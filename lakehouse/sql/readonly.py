@@ -3,7 +3,6 @@
 Everything is decided on the parse tree by what is allowed, never by looking for bad words: see functions.py.
 """
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -26,10 +25,6 @@ _BINDABLE = (bool, int, float, str, bytes, Decimal, date, datetime, type(None))
 _LISTED = ("tables", "columns", "schemata")
 _ONLY = "only queries can be run here (SELECT, WITH, VALUES, TABLE, SHOW, DESCRIBE, EXPLAIN)"
 _STATEMENTS = (exp.DML, exp.DDL, exp.Command, exp.Copy, exp.Set, exp.Pragma, exp.Attach, exp.Use, exp.Drop, exp.Alter)
-
-# sqlglot logs the text of what it does not know, and a query may hold patient data.
-logging.getLogger("sqlglot").addHandler(logging.NullHandler())
-logging.getLogger("sqlglot").propagate = False
 
 
 @dataclass(frozen=True, order=True)

@@ -77,6 +77,8 @@ def _of_query(
         return EnvironmentFailed("too many queries wait for Trino already: try again in a minute.")
     if name in ("SERVER_STARTING_UP", "SERVER_SHUTTING_DOWN", "NO_NODES_AVAILABLE"):
         return _silent(settings)
+    if "check and eventually update SQL schema" in error.message:  # of the Iceberg catalog, that it may only read
+        return InputError("there is no lake yet: run `make demo` or `lake ingest` first.")
     if name in _COMPUTED:
         return InputError(_COMPUTED[name])
     if kind == "USER_ERROR" and place is not None:

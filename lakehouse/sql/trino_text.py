@@ -3,7 +3,6 @@
 The text itself goes to Trino as it is: which tables and columns somebody may read is for Trino's access rules to say.
 """
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,10 +17,6 @@ from lakehouse.sql.show import show_query
 _ONLY = "only queries can be run here (SELECT, WITH, VALUES, TABLE, SHOW, DESCRIBE, EXPLAIN)"
 _QUERIES = ("SELECT", "WITH", "VALUES", "TABLE", "(")
 _LISTS = ("SHOW", "DESCRIBE", "DESC")
-
-# sqlglot logs the text of what it does not know, and a query may hold patient data.
-logging.getLogger("sqlglot").addHandler(logging.NullHandler())
-logging.getLogger("sqlglot").propagate = False
 
 
 class _Tokenizer(Trino.Tokenizer):
@@ -65,7 +60,8 @@ def statement(sql: str) -> Statement:
         raise InputError("one statement at a time: this text holds several.")
     _check(tokens)
     if _lists_all_tables(tokens):
-        return Statement(show_query(tokens[1:]).sql("trino"))
+        # Trino's listing of a whole Iceberg catalog has each table twice.
+        return Statement(show_query(tokens[1:]).distinct().sql("trino"))
     text, places = _placed(sql, tokens)
     return Statement(text, places, _word(tokens[0]) in ("DESCRIBE", "DESC"), _literals(tokens))
 

@@ -1,4 +1,4 @@
-"""The tests of the write path once more, on real servers: `make test-stack`.
+"""The tests of the write path once more, on real servers: `make test-stack-jobs`.
 
 PostgreSQL and MinIO are started in a folder and on ports of their own. The tests' lakes are on them, for LAKE_PROFILE
 says so, each with databases and a place in the bucket of its own.

@@ -21,7 +21,7 @@ from tests.spark_jobs.tiny import held, ingest, observation, rows, run, write
 
 pytestmark = [
     pytest.mark.stack,
-    pytest.mark.skipif("LAKE_TEST_STACK" not in os.environ, reason="`make test-stack` starts the servers"),
+    pytest.mark.skipif("LAKE_TEST_STACK" not in os.environ, reason="`make test-stack-jobs` starts the servers"),
 ]
 
 

@@ -4,6 +4,8 @@ import os
 import signal
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from infra.native.services import all_services, choose
 from infra.native.stack import Address, Stack
 from lakehouse.doctor_stack import stack_findings
 from lakehouse.errors import EnvironmentFailed
+from lakehouse.java import find_java
 from lakehouse.secrets import read_secret
 from lakehouse.settings import Settings
 
@@ -217,13 +220,49 @@ def test_trino_answers_the_operator_over_tls(stack: Settings, control_table: str
         _ask_trino(stack, user, password, f"DELETE FROM control.public.{control_table}")
 
 
-def test_spark_cluster_asks_for_its_secret(spark_cluster: Settings) -> None:
+_SUM = """
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.config("spark.ui.enabled", "false").getOrCreate()
+print("sum", spark.sparkContext.parallelize(range(10), 4).map(lambda n: n * 2).sum())
+"""
+
+
+def _driver(own: Stack, conf: Path) -> "subprocess.Popen[str]":
+    environment = {
+        **os.environ,
+        "JAVA_HOME": str(find_java().home),
+        "PYSPARK_PYTHON": sys.executable,
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_CONF_DIR": str(conf),
+        "PYSPARK_SUBMIT_ARGS": f"--master spark://{own.spark} --conf spark.driver.host=127.0.0.1 "
+        "--conf spark.executor.memory=512m pyspark-shell",
+    }
+    return subprocess.Popen(
+        [sys.executable, "-c", _SUM],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def test_workers_compute_for_who_shows_the_secret(spark_cluster: Settings) -> None:
     own = Stack(spark_cluster)
     assert {row.state for row in status(own, all_services(own))} == {"ready"}
-    with socket.create_connection((own.spark.host, own.spark.port)) as client:
-        client.settimeout(5)
-        client.sendall(b"no secret\n" * 10)
-        assert client.recv(100) == b""  # closed without an answer
+    said, _ = _driver(own, own.state("spark") / "conf").communicate(timeout=120)
+    assert "sum 90" in said
+
+
+def test_cluster_refuses_who_does_not_show_the_secret(spark_cluster: Settings, tmp_path: Path) -> None:
+    driver = _driver(Stack(spark_cluster), tmp_path)
+    try:  # it would try again for a minute
+        assert driver.stdout
+        assert any("SaslMessage" in line for line in driver.stdout)
+    finally:
+        os.killpg(driver.pid, signal.SIGKILL)
+        driver.wait()
+        driver.stdout.close()
 
 
 def test_down_leaves_no_process_and_what_was_stored_is_there_after_up(stack: Settings) -> None:
