@@ -122,9 +122,7 @@ class _Watch:
             counts = self._records()
         except sa.exc.OperationalError as error:
             raise unreachable(self._settings) from error
-        pointers = {
-            f"{space}.{name}".lower(): str(uri) for space, name, uri in rows if space.isidentifier() and name.isidentifier()
-        }
+        pointers = {f"{space}.{name}".lower(): str(uri) for space, name, uri in rows if f"{space}{name}".isidentifier()}
         seen = [f"{name}={uri}" for name, uri in sorted(pointers.items())]
         seen.append(f"{datetime.now(UTC):%Y-%m-%d}")  # "today" is a part of some answers
         seen += [f"{name}={count}:{changes}" for name, count, changes in counts]
@@ -176,7 +174,7 @@ class _States:
             if len(names) == 1:
                 return {names[0]: TableState(names[0], UNTOLD, None, None, None)}
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return {name: state for found in pool.map(self._asked, [[n] for n in names]) for name, state in found.items()}
+            return dict(pair for found in pool.map(self._asked, [[n] for n in names]) for pair in found.items())
 
     def _query(self, names: Sequence[str]) -> dict[str, TableState]:
         rows = self._engine.query(" UNION ALL ".join(_newest(name) for name in names)).to_pylist()

@@ -6,6 +6,8 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
@@ -135,10 +137,8 @@ def _let_go(cursor: Cursor) -> None:
     query = cursor._query
     if query is None or query.finished:
         return
-    try:
+    with suppress(Exception):  # nobody waits for it any more: the server gives up on it by itself
         cursor.cancel()  # type: ignore[no-untyped-call]
-    except Exception:  # noqa: S110 - nobody waits for it: the server gives up on it by itself
-        pass
 
 
 def _stopwatch(seconds: int) -> Any:
@@ -157,8 +157,6 @@ def _stopwatch(seconds: int) -> Any:
 
 def _bindable(parameters: Mapping[str, object]) -> dict[str, object]:
     """Instants in UTC, for the driver writes the name of a zone, which Trino need not know."""
-    from datetime import UTC, datetime
-
     return {
         name: value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo is not None else value
         for name, value in parameters.items()

@@ -65,9 +65,7 @@ def explained(settings: Settings, user: str, literals: Collection[str]) -> Itera
         raise InputError("the query cannot be sent to Trino: check its parameters.") from None
 
 
-def _of_query(
-    settings: Settings, user: str, error: exceptions.TrinoQueryError, literals: Collection[str]
-) -> LakeError:
+def _of_query(settings: Settings, user: str, error: exceptions.TrinoQueryError, literals: Collection[str]) -> LakeError:
     name, kind, place = str(error.error_name), error.error_type, error.error_location
     said = _without(_PLACE.sub("", error.message), literals)
     if name == "PERMISSION_DENIED":
