@@ -19,7 +19,7 @@ from pyiceberg.types import StringType
 from catalog.registry import TABLES
 from lakehouse import trino_access
 from lakehouse.accounts import open_accounts
-from lakehouse.doctor_stack import stack_findings
+from lakehouse.doctor import examine
 from lakehouse.profile import iceberg_catalog
 from lakehouse.secrets import read_secret
 from lakehouse.settings import Settings
@@ -307,7 +307,7 @@ def test_broken_rules_open_nothing(world: World, kept_rules: Path, broken: str |
     threading.Event().wait(3)  # its refresh period, thrice
     answer = world.ask("one.researcher", "select family_name from lake.silver.patient")
     assert isinstance(answer, str) or answer == [[None]], answer
-    (finding,) = (f for f in stack_findings(world.settings) if f.name == "Access rules")
+    (finding,) = (f for f in examine(world.settings) if f.name == "Access rules")
     assert not finding.ok
 
 
