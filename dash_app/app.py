@@ -24,8 +24,8 @@ from lakehouse.accounts import Accounts
 from lakehouse.errors import InputError, LakeError
 from lakehouse.seal import open_seal
 from lakehouse.settings import Settings
-from lakehouse.sql.engine import open_engine
-from lakehouse.sql.moment import Moments
+from lakehouse.sql.engine import DASHBOARD_SQL, open_engine
+from lakehouse.sql.moment import open_moments
 
 log = logging.getLogger(__name__)
 _INDEX = """<!DOCTYPE html>
@@ -66,7 +66,8 @@ def create_app(
     )
     seal = open_seal(settings)
     commands.make_ready(settings)
-    reader = Reader(Moments(settings, every_seconds), seal, open_engine(settings))
+    engine = open_engine(settings, DASHBOARD_SQL)
+    reader = Reader(open_moments(settings, every_seconds), seal, engine, security.person)
     pages = find_pages()
     app.layout = lambda: shell.layout(list(pages.values()), security.user())
     drawn = Drawn(pages, reader)
@@ -106,7 +107,7 @@ class Drawn:
 
         if page.is_live:
             return build()
-        found: tuple[View, Ask] = self._views.get((ask.moment.version, page.path, tuple(sorted(said.items()))), build)
+        found: tuple[View, Ask] = self._views.get((*ask.state, page.path, tuple(sorted(said.items()))), build)
         return found
 
     def send(self, page: Page, given: Mapping[str, str]) -> tuple[orjson.Fragment, dict[str, Any]]:
@@ -120,7 +121,7 @@ class Drawn:
             controls = [c for c in (render.control(*o) for o in options) if c is not None]
             return str(to_json_plotly(render.content(page, view, said, controls))).encode()
 
-        key = (ask.moment.version, page.path, tuple(sorted(said.items())))
+        key = (*ask.state, page.path, tuple(sorted(said.items())))
         return orjson.Fragment(draw() if page.is_live else self._sent.get(key, draw)), _as_of(ask)
 
 

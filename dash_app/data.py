@@ -12,10 +12,9 @@ import pyarrow as pa
 
 from lakehouse.seal import Seal
 from lakehouse.settings import Settings
-from lakehouse.sql.engine import SqlEngine
+from lakehouse.sql.engine import Person, SqlEngine
 from lakehouse.sql.moment import Moment, Moments, TableState
 from lakehouse.sql.queries import DASHBOARD
-from lakehouse.sql.readonly import prepare
 from lakehouse.watch.reading import Watcher
 
 
@@ -63,13 +62,18 @@ class Ask:
         """The rows of `lakehouse/sql/queries/dashboard/NAME.sql` with these parameters; not to be changed in place."""
         query = f"{DASHBOARD}/{name}"
         self.read |= self.moment.reads(query)
-        key = (self.moment.version, query, tuple(sorted(parameters.items())))
+        key = (*self.state, query, tuple(sorted(parameters.items())))
         frame: pd.DataFrame = self._kept.get(key, lambda: self.moment.query(query, parameters).to_pandas())
         return frame
 
+    @property
+    def state(self) -> tuple[str, str]:
+        """The state of the lake and for whom: what is kept for one is not for another."""
+        return self.moment.version, self.moment.scope
+
     def derived(self, name: str, compute: Callable[[], Any]) -> Any:
         """What is worked out from answers alone and costs something; kept as they are, until the lake moves."""
-        return self._kept.get((self.moment.version, "derived", name), compute)
+        return self._kept.get((*self.state, "derived", name), compute)
 
     def has(self, table: str) -> bool:
         """Whether the table exists and is not empty."""
@@ -92,8 +96,15 @@ class Ask:
 class Reader:
     """The door to the lake that all pages share."""
 
-    def __init__(self, moments: Moments, seal: Seal, engine: SqlEngine) -> None:
-        """Opens nothing yet."""
+    def __init__(
+        self,
+        moments: Moments,
+        seal: Seal,
+        engine: SqlEngine,
+        person: Callable[[], Person | None] = lambda: None,
+    ) -> None:
+        """Opens nothing yet. `person` says who is logged in: questions are asked in their name."""
+        self._person = person
         self._moments = moments
         self._seal = seal
         self._engine = engine
@@ -112,11 +123,15 @@ class Reader:
 
     def ask(self) -> Ask:
         """Something to ask with, as of now."""
-        return Ask(self._moments.now(), self._answers, self._seal, watcher=self.watcher)
+        return self._ask(self._person())
+
+    def _ask(self, person: Person | None) -> Ask:
+        return Ask(self._moments.now(person), self._answers, self._seal, watcher=self.watcher)
 
     def _rows(self, name: str) -> list[dict[str, Any]]:
         """The answer of a query, for the watcher."""
-        return [{str(k): v for k, v in row.items()} for row in self.ask()(name).to_dict("records")]
+        ask = self._ask(None)  # what is watched does not depend on who looks
+        return [{str(k): v for k, v in row.items()} for row in ask(name).to_dict("records")]
 
     def written(self, sql: str, limit: int) -> pd.DataFrame:
         """At most `limit` rows of what a person wrote, read-only; parameters that it names are null.
@@ -124,9 +139,10 @@ class Reader:
         Raises InputError for what is no query or can't be computed. The last few answers are kept, so that a chart or a
         download of the same rows does not compute them again.
         """
-        unbound = dict.fromkeys(prepare(sql).parameters)
-        key = (self._moments.now().version, sql, limit)
-        frame: pd.DataFrame = self._written.get(key, lambda: _as_frame(self._engine.query(sql, unbound, limit)))
+        person = self._person()
+        unbound = dict.fromkeys(self._engine.parameters(sql))
+        key = (*self._ask(person).state, sql, limit)
+        frame: pd.DataFrame = self._written.get(key, lambda: _as_frame(self._engine.query(sql, unbound, limit, person)))
         return frame
 
 

@@ -26,6 +26,7 @@ from lakehouse.accounts import Account, Accounts
 from lakehouse.commands import LOCAL
 from lakehouse.errors import InputError
 from lakehouse.seal import Seal
+from lakehouse.sql.engine import Person
 
 LOOPBACK = ("127.0.0.1", "localhost")
 PROBES = {"live", "ready", "health", "metrics"}  # asked by machines; the last one asks for a token itself
@@ -50,6 +51,12 @@ def user() -> str | None:
     if not has_request_context() or not hasattr(current_app, "login_manager"):
         return None
     return current_user.name if current_user.is_authenticated else None
+
+
+def person() -> Person | None:
+    """In whose name the lake is asked: whoever is logged in; null where nobody has to, or nobody asks."""
+    name = user()
+    return None if name is None else Person(name)
 
 
 def actor() -> str:

@@ -146,15 +146,6 @@ def has_control(settings: Settings) -> bool:
     return _has_table(settings, control_engine(settings), "runs")
 
 
-def only_embedded(settings: Settings, what: str) -> None:
-    """Raises EnvironmentFailed for what does not read a lake on servers yet, rather than show an empty one."""
-    if is_on_servers(settings):
-        raise EnvironmentFailed(
-            f"{what} can't read a lake on servers yet: ask by `lake sql`, or set LAKE_PROFILE=embedded for a lake in "
-            f"LAKE_HOME."
-        )
-
-
 def place(settings: Settings) -> str:
     """Where the lake is, in words for people."""
     return f"{warehouse(settings)} ({settings.s3})" if is_on_servers(settings) else str(settings.root)

@@ -38,6 +38,7 @@ def trino_rules(
         "catalogs": [
             {"user": MASK_USER, "catalog": "lake|control", "allow": "read-only"},
             {"group": everyone, "catalog": "lake|control|system", "allow": "read-only"},
+            {"user": DASHBOARD_USER, "catalog": "lake", "allow": "read-only"},
             {"allow": "none"},
         ],
         "schemas": [{"owner": False}],
@@ -51,6 +52,7 @@ def trino_rules(
             ),
             *(_control(role, table) for role in roles.values() for table in role.control),
             *_system(roles),
+            _dashboard_sees_sizes(tables),
             _DENY,
         ],
         "queries": [*_queries(roles), {"group": everyone, "allow": ["execute"]}, *_dashboard_may_ask(), {"allow": []}],
@@ -125,14 +127,28 @@ def _control(role: Role, table: str) -> Rule:
     return place | {"privileges": ["SELECT"], "columns": columns}
 
 
+def _dashboard_sees_sizes(tables: Mapping[str, Table]) -> Rule:
+    """The dashboard shows whoever is logged in how many rows there are; the rows it asks for in their name."""
+    return {
+        "user": DASHBOARD_USER,
+        "catalog": "lake",
+        "schema": _layers(tables),
+        "table": r".*\$(snapshots|refs)",
+        "privileges": ["SELECT"],
+    }
+
+
+def _layers(tables: Mapping[str, Table]) -> str:
+    return "|".join(dict.fromkeys(table.schema_name for table in tables.values()))
+
+
 def _mask_user(tables: Mapping[str, Table]) -> list[Rule]:
     """Masks are computed with rights of their own: they read what they hide, and the key."""
-    layers = "|".join(dict.fromkeys(table.schema_name for table in tables.values()))
     place = {"user": MASK_USER, "privileges": ["SELECT"]}
     return [
         place | {"catalog": "control", "schema": KEY[0], "table": KEY[1]},
         place | {"catalog": "control", "schema": "public"},
-        place | {"catalog": "lake", "schema": layers},
+        place | {"catalog": "lake", "schema": _layers(tables)},
         {"user": MASK_USER, "privileges": []},
     ]
 

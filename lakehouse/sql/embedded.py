@@ -16,6 +16,7 @@ import pyarrow as pa
 from lakehouse.errors import EnvironmentFailed, InputError
 from lakehouse.settings import Settings
 from lakehouse.sql import sources
+from lakehouse.sql.engine import Person
 from lakehouse.sql.problems import explained, nearest, shown
 from lakehouse.sql.readonly import LISTING, TableName, check_parameters, prepare
 
@@ -31,8 +32,18 @@ class EmbeddedEngine:
         self._settings = settings
         self._closed = False
 
-    def query(self, sql: str, parameters: Mapping[str, object] = {}, limit: int | None = None) -> pa.Table:
-        """The rows of one query in Trino's dialect; see SqlEngine."""
+    def parameters(self, sql: str) -> frozenset[str]:
+        """The names that a query leaves open; see SqlEngine."""
+        return prepare(sql).parameters
+
+    def query(
+        self,
+        sql: str,
+        parameters: Mapping[str, object] = {},
+        limit: int | None = None,
+        person: Person | None = None,
+    ) -> pa.Table:
+        """The rows of one query in Trino's dialect; see SqlEngine. Whoever has the files may read all of them."""
         if self._closed:
             raise InputError("this engine is closed: open another with open_engine.")
         if limit is not None and limit < 0:

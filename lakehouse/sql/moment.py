@@ -1,31 +1,25 @@
-"""One state of the lake, held open: many small questions are answered in milliseconds, as of the same moment.
+"""One state of the lake for the many small questions of pages: answers are worked out once and kept until it moves.
 
-The engine of `open_engine` opens the lake for each query, with the tables that it names and nothing else: right for
-what people write. Here only queries that ship are asked, on a connection that sees the whole lake.
+Only queries that ship are asked here; what people write goes through `open_engine`.
 """
 
-import hashlib
-import json
-import tempfile
-import threading
-import time
-import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
-from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
-import duckdb
-import pyarrow as pa
-
-from lakehouse.errors import InputError
+from lakehouse.profile import is_on_servers
 from lakehouse.settings import Settings
-from lakehouse.sql import sources
-from lakehouse.sql.embedded import fetched, open_connection, stopped_after
-from lakehouse.sql.problems import explained
+from lakehouse.sql.engine import Person
 from lakehouse.sql.queries import named_query
-from lakehouse.sql.readonly import Query, TableName, check_parameters, prepare
+from lakehouse.sql.readonly import Query, TableName, prepare
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+UNTOLD = 0
+"""Stands for the snapshot of a table whose state who asks may not see."""
 
 
 @dataclass(frozen=True)
@@ -39,120 +33,81 @@ class TableState:
     bytes: int | None
 
 
-@dataclass(frozen=True)
-class Moment:
-    """The lake at one moment. `version` changes whenever a table or the control database does."""
+class Moment(Protocol):
+    """The lake at one moment, as somebody sees it."""
 
-    version: str
-    tables: Mapping[str, TableState]
-    _connection: duckdb.DuckDBPyConnection = field(repr=False)
-    _known: frozenset[TableName] = field(repr=False)
-    _query_seconds: int
+    @property
+    def version(self) -> str:
+        """Changes whenever a table or the control database does, and with the day."""
+        ...
 
-    def query(self, name: str, parameters: Mapping[str, object] = {}) -> pa.Table:
+    @property
+    def scope(self) -> str:
+        """Whose answers these are: those of one scope see the same, and answers are shared among them alone."""
+        ...
+
+    @property
+    def tables(self) -> Mapping[str, TableState]:
+        """What readers see of each table, by its short name."""
+        ...
+
+    def query(self, name: str, parameters: Mapping[str, object] = {}) -> "pa.Table":
         """The answer of a query that ships.
 
-        Raises InputError for an unknown one, a missing parameter, a table that is not there yet, or a query that takes
-        longer than LAKE_QUERY_SECONDS.
+        Raises InputError for an unknown one, a missing parameter, a table that is not there yet or not for who asks,
+        or a query that takes longer than LAKE_QUERY_SECONDS.
         """
-        query = _prepared(name)
-        for table in sorted(query.tables - self._known):
-            raise InputError(f"{_short(table)} is not there yet: `make demo` or `lake ingest` begins a lake.")
-        check_parameters(query.parameters, parameters)
-        with self._connection.cursor() as cursor, stopped_after(self._query_seconds, cursor), explained():
-            return fetched(cursor.execute(query.sql, dict(parameters) or None))
+        ...
 
     def reads(self, name: str) -> frozenset[str]:
         """The tables that a query reads: `gold.readmission`, `control.public.runs`."""
-        return frozenset(_short(table) for table in _prepared(name).tables)
+        ...
 
 
-class Moments:
-    """Gives the newest moment; the lake is opened again only once something in it has changed."""
+class Moments(Protocol):
+    """Gives the newest moment; the lake is looked at again only once something in it has changed."""
 
-    def __init__(self, settings: Settings, every_seconds: float = 2.0) -> None:
-        """Opens nothing yet; it looks for changes at most every so many seconds."""
-        self.settings = settings
-        self._every = every_seconds
-        self._lock = threading.Lock()
-        self._moment: Moment | None = None
-        self._looked = 0.0
+    @property
+    def settings(self) -> Settings:
+        """Those of the lake."""
+        ...
 
     def look_again(self) -> None:
         """Let the next moment be as of then: something was changed from here."""
-        with self._lock:
-            self._looked = float("-inf")
+        ...
 
-    def now(self) -> Moment:
-        """The newest moment; a lake that is not there yet has no tables."""
-        with self._lock:
-            if self._moment is not None and time.monotonic() - self._looked < self._every:
-                return self._moment
-            pointers = _pointers(self.settings)
-            version = _version(self.settings, pointers)
-            if self._moment is None or self._moment.version != version:
-                self._moment = _open(self.settings, pointers, version)
-            self._looked = time.monotonic()
-            return self._moment
+    def now(self, person: Person | None = None) -> Moment:
+        """The newest moment, for a person where rights depend on who asks; a lake that is not there has no tables."""
+        ...
 
 
-def _pointers(settings: Settings) -> dict[TableName, Path]:
-    return sources.lake_pointers(settings) if settings.catalog_db.exists() else {}
+def open_moments(settings: Settings, every_seconds: float = 2.0) -> Moments:
+    """Those of the settings' profile; they look for changes at most every so many seconds. Opens nothing yet."""
+    if is_on_servers(settings):
+        from lakehouse.sql.moment_trino import TrinoMoments
+
+        return TrinoMoments(settings, every_seconds)
+    from lakehouse.sql.moment_embedded import EmbeddedMoments
+
+    return EmbeddedMoments(settings, every_seconds)
 
 
-def _version(settings: Settings, pointers: Mapping[TableName, Path]) -> str:
-    """A hash of where each table stands, of when the control database was last written, and of the day."""
-    seen = [f"{table}={path}" for table, path in sorted(pointers.items())]
-    seen.append(f"{datetime.now(UTC):%Y-%m-%d}")  # "today" is a part of some answers
-    for path in (settings.control_db, settings.control_db.with_name(settings.control_db.name + "-wal")):
-        # Reading makes an empty log and removes it again: that is no change.
-        if path.exists() and path.stat().st_size:
-            seen.append(f"{path.name}={path.stat().st_mtime_ns}:{path.stat().st_size}")
-    return hashlib.sha256("\n".join(seen).encode()).hexdigest()[:16]
-
-
-def _open(settings: Settings, pointers: Mapping[TableName, Path], version: str) -> Moment:
-    control = sources.control_tables(settings) if settings.control_db.exists() else {}
-    spill = tempfile.TemporaryDirectory(prefix="lake-moment-")
-    known = frozenset([*pointers, *control])
-    connection = open_connection(settings, known, Path(spill.name))
-    states = [_state(table, path) for table, path in pointers.items()]
-    tables = {state.name: state for state in states}
-    moment = Moment(version, tables, connection, known, settings.query_seconds)
-    # Whoever still asks an older moment keeps it alive; the last one to let go closes it.
-    weakref.finalize(moment, _close, connection, spill)
-    return moment
-
-
-def _close(connection: duckdb.DuckDBPyConnection, spill: tempfile.TemporaryDirectory[str]) -> None:
-    connection.close()
-    spill.cleanup()
-
-
-def _state(table: TableName, metadata_file: Path) -> TableState:
-    try:
-        metadata = json.loads(metadata_file.read_bytes())
-    except (OSError, ValueError):
-        raise InputError(sources.unreadable(table)) from None
-    current = metadata.get("current-snapshot-id")
-    snapshot = next((s for s in metadata.get("snapshots", ()) if s["snapshot-id"] == current), None)
-    if snapshot is None:
-        return TableState(_short(table), None, None, None, None)
-    said = snapshot.get("summary", {})
-    rows, size = said.get("total-records"), said.get("total-files-size")
-    return TableState(
-        _short(table),
-        int(snapshot["snapshot-id"]),
-        datetime.fromtimestamp(snapshot["timestamp-ms"] / 1000, UTC),
-        None if rows is None else int(rows),
-        None if size is None else int(size),
-    )
-
-
-def _short(table: TableName) -> str:
+def short(table: TableName) -> str:
+    """A table as pages call it."""
     return f"{table.schema}.{table.name}" if table.catalog == "lake" else str(table)
 
 
+def tables_of(name: str) -> frozenset[str]:
+    """The tables that a query that ships reads."""
+    return frozenset(short(table) for table in prepared(name).tables)
+
+
+def not_there(table: str) -> str:
+    """What to say of a table that nothing has made yet."""
+    return f"{table} is not there yet: `make demo` or `lake ingest` begins a lake."
+
+
 @cache
-def _prepared(name: str) -> Query:
+def prepared(name: str) -> Query:
+    """A query that ships, read and checked."""
     return prepare(named_query(name))

@@ -3,12 +3,10 @@
 Everything is decided on the parse tree by what is allowed, never by looking for bad words: see functions.py.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from itertools import pairwise
 
 import sqlglot
 from sqlglot import exp
@@ -61,42 +59,8 @@ def translate(sql: str) -> str:
 
 def prepare(sql: str) -> Query:
     """Parse, check and translate; the same errors as `translate`."""
-    with _told():
-        return _prepare(sql)
-
-
-def with_marks(sql: str) -> tuple[str, list[str]]:
-    """The text with `?` for each `:name`, for a server that speaks Trino itself, and the names in their order.
-
-    One statement that only reads, or InputError; names and functions are for the server's own rules to judge.
-    """
-    with _told():
-        explain, source, tokens = _after_explain(sql)
-        _parse(tokens, sql)
-    text, names, at = explain, [], tokens[0].start
-    for colon, name in pairwise(tokens):
-        if colon.text == ":" and name.start == colon.end + 1 and name.text.isidentifier():
-            text += source[at : colon.start] + "?"
-            names.append(name.text)
-            at = name.end + 1
-    return (text + source[at:]).rstrip().removesuffix(";"), names
-
-
-def check_parameters(names: frozenset[str], parameters: Mapping[str, object]) -> None:
-    """Each named parameter has a value that can be bound, and no other is given; InputError if not."""
-    if missing := sorted(names - parameters.keys()):
-        raise InputError(f"the query's parameter :{missing[0]} has no value: give one.")
-    if unused := sorted(parameters.keys() - names):
-        raise InputError(f"the query has no parameter :{unused[0]}: remove the value or name it in the text.")
-    for name, value in parameters.items():
-        if not isinstance(value, _BINDABLE):
-            raise InputError(f"the parameter :{name} must be a text, number, date, instant, true/false, bytes or null.")
-
-
-@contextmanager
-def _told() -> Iterator[None]:
     try:
-        yield
+        return _prepare(sql)
     except ParseError as error:
         where = error.errors[0] if error.errors else {}
         place = f" at line {where['line']}, column {where['col']}" if where.get("line") else ""
@@ -111,8 +75,22 @@ def _told() -> Iterator[None]:
         ) from None
 
 
+def check_parameters(names: frozenset[str], parameters: Mapping[str, object]) -> None:
+    """Each named parameter has a value that can be bound, and no other is given; InputError if not."""
+    if missing := sorted(names - parameters.keys()):
+        raise InputError(f"the query's parameter :{missing[0]} has no value: give one.")
+    if unused := sorted(parameters.keys() - names):
+        raise InputError(f"the query has no parameter :{unused[0]}: remove the value or name it in the text.")
+    for name, value in parameters.items():
+        if not isinstance(value, _BINDABLE):
+            raise InputError(f"the parameter :{name} must be a text, number, date, instant, true/false, bytes or null.")
+
+
 def _prepare(sql: str) -> Query:
-    explain, _, tokens = _after_explain(sql)
+    tokens = sqlglot.tokenize(sql, read="trino")
+    explain = ""
+    if tokens and tokens[0].text.upper() == "EXPLAIN":
+        explain, tokens = _explained(tokens)
     tree = _parse(tokens, sql)
     described: set[TableName] = set()
     if isinstance(tree, exp.Describe):
@@ -124,15 +102,6 @@ def _prepare(sql: str) -> Query:
     tables = {found for table in tree.find_all(exp.Table) if (found := _resolve(table))}
     names = frozenset(str(placeholder.this) for placeholder in tree.find_all(exp.Placeholder))
     return Query(explain + to_duckdb(tree), frozenset(tables | described), names)
-
-
-def _after_explain(sql: str) -> tuple[str, str, list[Token]]:
-    """`EXPLAIN ` or nothing, the text that it stands before, and that text's tokens."""
-    tokens = sqlglot.tokenize(sql, read="trino")
-    if not tokens or tokens[0].text.upper() != "EXPLAIN":
-        return "", sql, tokens
-    prefix, rest = _explained(tokens)
-    return prefix, tokens[1].text if rest else "", rest
 
 
 def _explained(tokens: list[Token]) -> tuple[str, list[Token]]:

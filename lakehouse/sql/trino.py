@@ -1,139 +1,163 @@
-"""Trino as the engine: the same text, the same three-part names and the same Arrow types as the embedded one.
-
-What a person may read is decided by Trino's access rules, for each user.
-"""
+"""Trino over TLS: the engine of a lake on servers. What somebody may read, Trino's access rules say."""
 
 import getpass
+import os
+import sys
+import threading
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 import requests
-from trino import exceptions
+from requests.adapters import HTTPAdapter
 from trino.auth import BasicAuthentication
-from trino.dbapi import Connection, connect
+from trino.dbapi import Connection, Cursor
 
 from lakehouse.errors import EnvironmentFailed, InputError
 from lakehouse.secrets import read_secret
 from lakehouse.settings import Settings
-from lakehouse.sql.readonly import check_parameters, with_marks
-from lakehouse.sql.trino_types import arrow_type
+from lakehouse.sql.engine import Person
+from lakehouse.sql.readonly import check_parameters
+from lakehouse.sql.trino_arrow import as_table
+from lakehouse.sql.trino_problems import explained
+from lakehouse.sql.trino_text import Statement, statement
+
+_PASSWORD = "LAKE_TRINO_PASSWORD"  # noqa: S105 - the name of a variable
+_AT_ONCE = 32
 
 
 class TrinoEngine:
-    """Asks the Trino of `settings`; safe to share between threads, for each query has a connection of its own."""
+    """Asks Trino as the user of the settings, or in the name of a person where that user may; safe between threads."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Opens nothing yet."""
+    def __init__(self, settings: Settings, source: str) -> None:
+        """Opens nothing yet. By `source` Trino's resource groups tell queries of pages from those that people write."""
         self._settings = settings
+        self._source = source
+        self._user = settings.trino_user or getpass.getuser()
+        self._adapter = HTTPAdapter(pool_connections=1, pool_maxsize=_AT_ONCE)  # keeps connections open
+        self._password = ""
+        self._lock = threading.Lock()
         self._closed = False
 
-    def query(self, sql: str, parameters: Mapping[str, object] = {}, limit: int | None = None) -> pa.Table:
-        """The rows of one query; see SqlEngine. Raises EnvironmentFailed where Trino does not answer or let us in."""
+    def parameters(self, sql: str) -> frozenset[str]:
+        """The names that a query leaves open; see SqlEngine."""
+        return statement(sql).parameters
+
+    def query(
+        self,
+        sql: str,
+        parameters: Mapping[str, object] = {},
+        limit: int | None = None,
+        person: Person | None = None,
+    ) -> pa.Table:
+        """The rows of one query; see SqlEngine. Trino applies the rights and masks of the person."""
         if self._closed:
             raise InputError("this engine is closed: open another with open_engine.")
         if limit is not None and limit < 0:
             raise InputError("a limit cannot be below 0.")
-        text, names = with_marks(sql)
-        check_parameters(frozenset(names), parameters)
-        connection = self._connection()
-        try:
-            cursor = connection.cursor()
-            cursor.execute(text, [parameters[name] for name in names] or None)
-            rows = cursor.fetchall() if limit is None else cursor.fetchmany(limit)
-            columns = cursor.description or []
-            cursor.cancel()
-        except exceptions.TrinoUserError as error:
-            raise _explained(error, self._settings) from None
-        except exceptions.TrinoQueryError as error:
-            if error.error_name == "EXCEEDED_TIME_LIMIT":
-                raise InputError(
-                    f"the query was stopped after {self._settings.query_seconds} seconds: ask for fewer rows or "
-                    f"tables, or raise LAKE_QUERY_SECONDS."
-                ) from None
-            raise EnvironmentFailed(
-                f"Trino could not answer ({error.error_name}); `make stack-logs SERVICE=trino` says more."
-            ) from None
-        except (exceptions.TrinoConnectionError, requests.RequestException, exceptions.HttpError) as error:
-            raise self._shut_out(error) from None
-        finally:
-            connection.close()  # type: ignore[no-untyped-call]
-        return table_of(columns, rows)
+        asked = statement(sql)
+        check_parameters(asked.parameters, parameters)
+        texts = asked.literals | {value for value in parameters.values() if isinstance(value, str) and len(value) > 1}
+        user = person.name if person else self._user
+        with explained(self._settings, user, texts):
+            return _answer(self._cursor(user), asked, parameters, limit)
 
     def close(self) -> None:
-        """Refuse further queries."""
+        """Close the connections and refuse further queries."""
         self._closed = True
+        self._adapter.close()
 
-    def _connection(self) -> Connection:
-        settings = self._settings
-        user = settings.trino_user or getpass.getuser()
-        scheme, _, address = settings.trino.partition("://")
-        host, _, port = address.rpartition(":")
-        authority = settings.trino_ca_file
-        if scheme == "https" and not authority.is_file():
-            raise EnvironmentFailed(f"Trino's certificate authority {authority} is missing; set LAKE_TRINO_CA.")
+    def _cursor(self, user: str) -> Cursor:
+        """A cursor with a session of its own, over connections that all share: a session's headers name the user."""
+        place = urlsplit(self._settings.trino)
         session = requests.Session()
-        session.trust_env = False  # no proxy, and REQUESTS_CA_BUNDLE would take the place of the lake's own authority
-        session.verify = str(authority)
-        password = read_secret(settings, f"trino-{user}") if scheme == "https" else None
-        made: Connection = connect(  # type: ignore[no-untyped-call]  # the package trino has no types here
-            host=host.strip("[]"),
-            port=int(port),
-            user=user,
-            http_scheme=scheme,
-            http_session=session,
-            auth=BasicAuthentication(user, password) if password else None,
-            catalog="lake",
-            source="lake-sql",
-            session_properties={"query_max_run_time": f"{settings.query_seconds}s"},
-            timezone="UTC",
-        )
-        return made
-
-    def _shut_out(self, error: Exception) -> EnvironmentFailed:
-        user = self._settings.trino_user or getpass.getuser()
-        if "401" in str(error):
-            return EnvironmentFailed(
-                f"Trino at {self._settings.trino} does not know {user} with the password in "
-                f"{self._settings.secrets_dir / f'trino-{user}'}; set LAKE_TRINO_USER or write the file again."
+        session.mount("https://", self._adapter)
+        session.trust_env = False  # REQUESTS_CA_BUNDLE would take the place of our own authority
+        session.verify = str(self._settings.trino_ca_file)
+        if not self._settings.trino_ca_file.is_file():
+            raise EnvironmentFailed(
+                f"Trino's certificate authority {self._settings.trino_ca_file} is missing: copy it from the server, "
+                "where `make stack-up` makes it, and name it in LAKE_TRINO_CA."
             )
-        return EnvironmentFailed(
-            f"Trino at {self._settings.trino} does not answer ({type(error).__name__}); `make stack-status` shows what "
-            f"runs."
+        connection = Connection(  # type: ignore[no-untyped-call]
+            host=place.hostname,
+            port=place.port or 443,
+            http_scheme="https",  # never a password over a line that others can read
+            user=user,
+            auth=BasicAuthentication(self._user, self._known_password()),
+            http_session=session,
+            catalog="lake",
+            source=self._source,
+            client_tags=[self._source],
+            timezone="UTC",
+            legacy_primitive_types=True,  # values as they were sent: they become Arrow's, without a detour
+            legacy_prepared_statements=False,  # EXECUTE IMMEDIATE: one request
         )
+        return connection.cursor(stats_callback=_stopwatch(self._settings.query_seconds))  # type: ignore[no-untyped-call]
+
+    def _known_password(self) -> str:
+        with self._lock:
+            if not self._password:
+                self._password = password_of(self._settings, self._user)
+            return self._password
 
 
-def _explained(error: exceptions.TrinoUserError, settings: Settings) -> InputError:
-    """Trino's own words about the text of the query; they quote names, and values only where the query holds them."""
-    if error.error_name == "PERMISSION_DENIED":
-        user = settings.trino_user or getpass.getuser()
-        return InputError(
-            f"{user} may not read this ({error.message.removeprefix('Access Denied: ')}); ask for a role."
-        )
-    return InputError(f"Trino can't answer this: {error.message}.")
+def password_of(settings: Settings, user: str) -> str:
+    """From the environment, the file of secrets, or the person at the terminal; EnvironmentFailed without one."""
+    if password := os.environ.get(_PASSWORD):
+        return password
+    try:
+        return read_secret(settings, f"trino-{user}")
+    except EnvironmentFailed:
+        if not (sys.stdin and sys.stdin.isatty()) or (settings.secrets_dir / f"trino-{user}").exists():
+            raise
+        return getpass.getpass(f"Password of {user} for {settings.trino}: ")
 
 
-def table_of(columns: list[Any], rows: list[Any]) -> pa.Table:
-    """The rows that the driver gave, by the types that Trino says its columns have."""
-    arrays, names = [], []
-    for place, column in enumerate(columns):
-        kind = arrow_type(column.type_code)
-        arrays.append(pa.array([_value(row[place], kind) for row in rows], kind))
-        names.append(column.name)
-    return pa.Table.from_arrays(arrays, names=names)
+def _answer(cursor: Cursor, asked: Statement, parameters: Mapping[str, object], limit: int | None) -> pa.Table:
+    """The rows; what is not wanted any more is cancelled, however this ends."""
+    try:
+        cursor.execute(asked.sql, asked.values(_bindable(parameters)) or None)  # type: ignore[no-untyped-call]
+        columns = cursor._query.columns or []  # the driver's own description says nothing of what a row holds
+        rows = list(islice(cursor, limit))
+    finally:
+        _let_go(cursor)
+    table = as_table(columns, rows)
+    if asked.is_description and "Extra" in table.column_names:  # as the embedded engine describes a table
+        table = table.drop_columns(["Extra"])
+    return table
 
 
-def _value(value: Any, kind: pa.DataType) -> Any:
-    """A value as Arrow takes it: instants in UTC, rows as lists of pairs, what has no type of its own as text."""
-    if value is None:
-        return None
-    if pa.types.is_timestamp(kind) and isinstance(value, datetime) and value.tzinfo:
-        return value.astimezone(UTC)
-    if pa.types.is_list(kind):
-        return [_value(item, kind.value_type) for item in value]
-    if pa.types.is_struct(kind):
-        return {field.name: _value(item, field.type) for field, item in zip(kind, value, strict=True)}
-    if pa.types.is_map(kind):
-        return [(_value(k, kind.key_type), _value(v, kind.item_type)) for k, v in value.items()]
-    return str(value) if pa.types.is_string(kind) else value
+def _let_go(cursor: Cursor) -> None:
+    query = cursor._query
+    if query is None or query.finished:
+        return
+    with suppress(Exception):  # nobody waits for it any more: the server gives up on it by itself
+        cursor.cancel()  # type: ignore[no-untyped-call]
+
+
+def _stopwatch(seconds: int) -> Any:
+    """Looks at the time whenever Trino says how far it is, which is each second also while a query waits in line."""
+    end = time.monotonic() + seconds
+
+    def look(_: Mapping[str, Any]) -> None:
+        if time.monotonic() > end:
+            raise InputError(
+                f"the query was stopped after {seconds} seconds: ask for fewer rows or tables, "
+                "or raise LAKE_QUERY_SECONDS."
+            )
+
+    return look
+
+
+def _bindable(parameters: Mapping[str, object]) -> dict[str, object]:
+    """Instants in UTC, for the driver writes the name of a zone, which Trino need not know."""
+    return {
+        name: value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo is not None else value
+        for name, value in parameters.items()
+    }

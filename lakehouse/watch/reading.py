@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from lakehouse.errors import LakeError
 from lakehouse.findings import Finding, read_findings
 from lakehouse.settings import Settings
-from lakehouse.sql.moment import Moments
+from lakehouse.sql.moment import Moments, open_moments
 from lakehouse.sql.queries import DASHBOARD
 from lakehouse.watch import accounting, ledger
 from lakehouse.watch.accounting import Equation
@@ -33,7 +33,7 @@ class Watcher:
         self.settings = settings
         self.health = Health(settings)
         self._shelf = ShelfReader(settings)
-        self._answers = answers or _asking(Moments(settings, 0))
+        self._answers = answers or _asking(open_moments(settings, 0))
         self._one_at_a_time = threading.Lock()
 
     def read(self) -> Readings:

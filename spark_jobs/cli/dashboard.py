@@ -34,9 +34,8 @@ def dashboard(
     if (tls_cert is None) != (tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key go together.")
     from dash_app.server import Address, check, serve
-    from lakehouse.profile import has_catalog, only_embedded, place
+    from lakehouse.profile import has_catalog, place
 
-    only_embedded(context.settings, "The dashboard")
     address = Address(host, port, names, tls_cert, tls_key, behind_proxy)
     check(context.settings, address)
     click.echo(f"The dashboard over {place(context.settings)}: {address.url}")

@@ -15,7 +15,7 @@ from lakehouse import control
 from lakehouse.seal import open_seal
 from lakehouse.settings import Settings
 from lakehouse.sql.engine import open_engine
-from lakehouse.sql.moment import Moments
+from lakehouse.sql.moment import open_moments
 
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 NONE: Rows = MappingProxyType({})
@@ -23,7 +23,7 @@ NONE: Rows = MappingProxyType({})
 
 def ask_on(settings: Settings) -> Ask:
     """What pages ask the lake of these settings with."""
-    return Reader(Moments(settings, 0), open_seal(settings), open_engine(settings)).ask()
+    return Reader(open_moments(settings, 0), open_seal(settings), open_engine(settings)).ask()
 
 
 def fill(settings: Settings, rows: Rows, records: Rows) -> None:

@@ -185,9 +185,9 @@ def test_many_that_wait_for_a_page_cause_one_computation(lake: Settings) -> None
     from dash_app.data import Reader
     from lakehouse.seal import open_seal
     from lakehouse.sql.engine import open_engine
-    from lakehouse.sql.moment import Moments
+    from lakehouse.sql.moment import open_moments
 
-    drawn = Drawn({"/x": page}, Reader(Moments(lake, 0), open_seal(lake), open_engine(lake)))
+    drawn = Drawn({"/x": page}, Reader(open_moments(lake, 0), open_seal(lake), open_engine(lake)))
     sent: list[Any] = []
     threads = [threading.Thread(target=lambda: sent.append(drawn.send(page, {}))) for _ in range(8)]
     for thread in threads:

@@ -19,7 +19,7 @@ from lakehouse.errors import Conflict, InputError
 from lakehouse.lock import writing
 from lakehouse.replaying import said
 from lakehouse.settings import Settings
-from lakehouse.sql.moment import Moments
+from lakehouse.sql.moment import open_moments
 from spark_jobs.cli import main
 from tests.dash_app.lakes import fill
 
@@ -184,7 +184,7 @@ def test_what_people_did_is_listed_newest_first(lake: Settings, monkeypatch: pyt
 
 
 def test_what_was_changed_from_here_is_seen_at_once(lake: Settings) -> None:
-    moments = Moments(lake, every_seconds=3600)
+    moments = open_moments(lake, every_seconds=3600)
     before = moments.now()
     c.acknowledge(lake, "ada", TABLE, CHECK, note="known", until=LATER)
     assert moments.now() is before

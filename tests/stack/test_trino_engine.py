@@ -55,7 +55,7 @@ def test_what_cannot_be_answered_is_told_in_a_sentence(stack: Settings, tmp_path
     engine = open_engine(stack)
     with pytest.raises(InputError, match="only queries"):
         engine.query("DROP TABLE lake.silver.patient")
-    with pytest.raises(InputError, match="Trino can't answer"):
+    with pytest.raises(InputError, match="nowhere"):
         engine.query("SELECT nowhere(1)")
     with pytest.raises(InputError, match="stopped after 1 seconds"):
         open_engine(stack.model_copy(update={"query_seconds": 1})).query(
@@ -65,7 +65,7 @@ def test_what_cannot_be_answered_is_told_in_a_sentence(stack: Settings, tmp_path
     own = stack.model_copy(update={"secrets": tmp_path / "secrets", "trino_ca": stack.trino_ca_file})
     write_secret(own, "trino-lake_dashboard", "guessed")
     assert read_secret(own, "trino-lake_dashboard") == "guessed"
-    with pytest.raises(EnvironmentFailed, match="does not know lake_dashboard"):
+    with pytest.raises(EnvironmentFailed, match="does not let lake_dashboard in"):
         open_engine(own.model_copy(update={"trino_user": "lake_dashboard"})).query("SELECT 1")
     with pytest.raises(EnvironmentFailed, match="does not answer"):
         open_engine(stack.model_copy(update={"trino": "https://127.0.0.1:9"})).query("SELECT 1")

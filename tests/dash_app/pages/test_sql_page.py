@@ -17,7 +17,7 @@ from lakehouse.errors import InputError
 from lakehouse.seal import open_seal
 from lakehouse.settings import Settings
 from lakehouse.sql.engine import open_engine
-from lakehouse.sql.moment import Moments
+from lakehouse.sql.moment import open_moments
 from lakehouse.sql.queries import dashboard_names, query_names
 from lakehouse.sql.readonly import prepare
 
@@ -83,7 +83,7 @@ def test_what_is_written_is_answered_once_read_only_with_unnamed_parameters_null
     lake_of: Callable[..., Settings],
 ) -> None:
     settings = lake_of({"silver.patient": [{"patient_id": "p1"}, {"patient_id": "p2"}]})
-    reader = Reader(Moments(settings, 0), open_seal(settings), open_engine(settings))
+    reader = Reader(open_moments(settings, 0), open_seal(settings), open_engine(settings))
     text = "select count(*) as n from lake.silver.patient where :who is null or patient_id = :who"
     first = reader.written(text, 10)
     assert first.n.tolist() == [2]
@@ -102,7 +102,7 @@ def test_odd_answers_are_shown_as_they_are(lake_of: Callable[..., Settings]) -> 
             ]
         }
     )
-    reader = Reader(Moments(settings, 0), open_seal(settings), open_engine(settings))
+    reader = Reader(open_moments(settings, 0), open_seal(settings), open_engine(settings))
     arrays = told(sql.answer(reader.written("select patient_id, identifiers from lake.silver.patient order by 1", 9)))
     assert "system s, value v, system t, value w" in arrays
     codes = reader.written(

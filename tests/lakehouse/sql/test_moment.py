@@ -12,7 +12,7 @@ from pyiceberg.catalog.sql import SqlCatalog
 from lakehouse.control import open_control
 from lakehouse.errors import InputError
 from lakehouse.settings import Settings
-from lakehouse.sql.moment import Moments
+from lakehouse.sql.moment_embedded import EmbeddedMoments
 
 ROWS = pa.table({"stage": ["landing"], "part": pa.array([0], pa.int32()), "resolved_by": pa.array([None], pa.string())})
 QUERY = "dashboard/held_back_now"
@@ -34,7 +34,7 @@ def catalog_of(settings: Settings) -> SqlCatalog:
 
 
 def test_it_stays_while_nothing_changes_and_follows_each_table(settings: Settings) -> None:
-    moments = Moments(settings, 0)
+    moments = EmbeddedMoments(settings, 0)
     first = moments.now()
     assert moments.now() is first
     catalog_of(settings).load_table("ops.quarantine").append(ROWS)
@@ -48,7 +48,7 @@ def test_it_stays_while_nothing_changes_and_follows_each_table(settings: Setting
 
 
 def test_it_follows_the_control_database(settings: Settings) -> None:
-    moments = Moments(settings, 0)
+    moments = EmbeddedMoments(settings, 0)
     first = moments.now()
     with sqlite3.connect(settings.control_db) as db:
         db.execute("DELETE FROM runs")
@@ -59,21 +59,21 @@ def test_it_follows_the_control_database(settings: Settings) -> None:
 
 
 def test_between_two_looks_it_does_not_look(settings: Settings) -> None:
-    moments = Moments(settings, 3600)
+    moments = EmbeddedMoments(settings, 3600)
     first = moments.now()
     catalog_of(settings).load_table("ops.quarantine").append(ROWS)
     assert moments.now() is first
 
 
 def test_a_lake_that_is_not_there_yet_has_no_tables(tmp_path: Path) -> None:
-    moments = Moments(Settings(home=tmp_path / "none"), 0)
+    moments = EmbeddedMoments(Settings(home=tmp_path / "none"), 0)
     assert dict(moments.now().tables) == {}
     with pytest.raises(InputError):
         moments.now().query(QUERY)
 
 
 def test_only_queries_that_ship_are_asked_with_all_their_parameters(settings: Settings) -> None:
-    moment = Moments(settings, 0).now()
+    moment = EmbeddedMoments(settings, 0).now()
     with pytest.raises(InputError, match="no query of that name"):
         moment.query("select 1")
     with pytest.raises(InputError, match="no parameter :x"):
@@ -82,7 +82,7 @@ def test_only_queries_that_ship_are_asked_with_all_their_parameters(settings: Se
 
 
 def test_an_old_moment_is_closed_by_the_last_that_lets_go(settings: Settings) -> None:
-    moments = Moments(settings, 0)
+    moments = EmbeddedMoments(settings, 0)
     connection = moments.now()._connection
     catalog_of(settings).load_table("ops.quarantine").append(ROWS)
     moments.now()

@@ -1,45 +1,49 @@
-"""What is sent to Trino: the text as it was written with bound parameters, and types as Arrow has them."""
+"""What is sent to Trino: the text as it was written, with parameters by place."""
 
-from datetime import UTC, datetime, timedelta, timezone
-from decimal import Decimal
-from types import SimpleNamespace
-from uuid import UUID
-
-import pyarrow as pa
 import pytest
 
 from lakehouse.errors import InputError
-from lakehouse.sql.readonly import check_parameters, with_marks
-from lakehouse.sql.trino import table_of
-from lakehouse.sql.trino_types import arrow_type
+from lakehouse.sql.readonly import check_parameters
+from lakehouse.sql.trino_text import statement
 
 
-def asked(sql: str, parameters: dict[str, object]) -> tuple[str, list[str]]:
-    text, names = with_marks(sql)
-    check_parameters(frozenset(names), parameters)
-    return text, names
+def asked(sql: str, parameters: dict[str, object]) -> tuple[str, list[object]]:
+    made = statement(sql)
+    check_parameters(made.parameters, parameters)
+    return made.sql, made.values(parameters)
 
 
-def test_parameters_are_bound_in_their_order_and_texts_are_left_alone() -> None:
+def test_parameters_are_bound_by_place_and_all_else_stands_where_it_stood() -> None:
     sql = "SELECT ':not', x -- :nor this\nFROM t WHERE a = :a AND b = :b AND c = :a;"
-    text, names = asked(sql, {"a": 1, "b": "'; DROP TABLE t"})
-    assert text == "SELECT ':not', x -- :nor this\nFROM t WHERE a = ? AND b = ? AND c = ?"
-    assert names == ["a", "b", "a"]
-    assert asked("EXPLAIN ANALYZE SELECT :a", {"a": 1}) == ("EXPLAIN ANALYZE SELECT ?", ["a"])
+    text, values = asked(sql, {"a": 1, "b": "'; DROP TABLE t"})
+    assert text == "SELECT ':not', x -- :nor this\nFROM t WHERE a = ?  AND b = ?  AND c = ? "
+    assert values == [1, "'; DROP TABLE t", 1]
+    assert asked("EXPLAIN ANALYZE SELECT :a", {"a": 1}) == ("EXPLAIN ANALYZE SELECT ? ", [1])
     assert asked("show tables from lake.silver;", {}) == ("show tables from lake.silver", [])
+    assert asked("SELECT a[:i], \":i\", JSON_OBJECT('k' : 1)", {"i": 1})[1] == [1]
+
+
+def test_values_of_the_text_are_known_so_that_no_message_repeats_them() -> None:
+    told = statement("SELECT 1, 123, 'Ann Lee', U&'x\\0041', \"Bob Roy\", \"name\" FROM t").literals
+    assert {"123", "Ann Lee", "Bob Roy"} <= told
+    assert not {"1", "name", "t"} & told
 
 
 @pytest.mark.parametrize(
     ("sql", "said"),
     [
         ("SELECT :a", "no value"),
+        ("SELECT ?", "has a name here"),
         ("SELECT 1; SELECT 2", "one statement"),
         ("", "no statement"),
-        ("EXPLAIN ANALYZE DELETE FROM lake.silver.patient", "only queries"),
-        ("EXPLAIN", "no statement"),
-        ("DELETE FROM lake.silver.patient", "only queries"),
+        (" ; ", "no statement"),
+        ("EXPLAIN ANALYZE DELETE FROM lake.silver.patient", "must be followed"),
+        ("EXPLAIN (TYPE IO) CALL x()", "must be followed"),
+        ("EXPLAIN", "must be followed"),
+        ("DELETE FROM lake.silver.patient", "only queries .* is a DELETE"),
         ("CREATE TABLE x AS SELECT 1", "only queries"),
         ("CALL lake.system.unregister_table('a', 'b')", "only queries"),
+        ("EXECUTE IMMEDIATE 'DELETE FROM t'", "only queries .* is an EXECUTE"),
         ("SELECT 'open", "cannot be read"),
     ],
 )
@@ -48,58 +52,3 @@ def test_what_is_no_query_is_refused_with_a_sentence(sql: str, said: str) -> Non
         asked(sql, {})
     with pytest.raises(InputError, match="no parameter :b"):
         asked("SELECT 1", {"b": 1})
-
-
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [
-        ("bigint", pa.int64()),
-        ("varchar(20)", pa.string()),
-        ("decimal(38,9)", pa.decimal128(38, 9)),
-        ("timestamp(6) with time zone", pa.timestamp("us", "UTC")),
-        ("timestamp(3)", pa.timestamp("us")),
-        ("array(varchar)", pa.list_(pa.string())),
-        ("map(varchar, array(double))", pa.map_(pa.string(), pa.list_(pa.float64()))),
-        (
-            'array(row("a ""b" varchar, code varchar, at timestamp(6) with time zone, price decimal(10, 2)))',
-            pa.list_(
-                pa.struct(
-                    [
-                        ('a "b', pa.string()),
-                        ("code", pa.string()),
-                        ("at", pa.timestamp("us", "UTC")),
-                        ("price", pa.decimal128(10, 2)),
-                    ]
-                )
-            ),
-        ),
-        ("row(integer, varchar)", pa.struct([("field0", pa.int32()), ("field1", pa.string())])),
-    ],
-)
-def test_each_type_of_trino_has_its_arrow_type(name: str, kind: pa.DataType) -> None:
-    assert arrow_type(name) == kind
-
-
-def test_what_trino_answers_becomes_arrow_columns() -> None:
-    zone = timezone(timedelta(hours=-5))
-    columns = [
-        SimpleNamespace(name=name, type_code=kind)
-        for name, kind in (
-            ("at", "timestamp(6) with time zone"),
-            ("codings", "array(row(system varchar, price decimal(10, 2)))"),
-            ("counts", "map(varchar, bigint)"),
-            ("uuid", "uuid"),
-        )
-    ]
-    row = (datetime(2026, 1, 1, 5, tzinfo=zone), [("loinc", Decimal("1.50")), None], {"a": 1}, UUID(int=1))
-    told = table_of(columns, [row, (None, None, None, None)])
-    assert told.to_pylist() == [
-        {
-            "at": datetime(2026, 1, 1, 10, tzinfo=UTC),
-            "codings": [{"system": "loinc", "price": Decimal("1.50")}, None],
-            "counts": [("a", 1)],
-            "uuid": "00000000-0000-0000-0000-000000000001",
-        },
-        {"at": None, "codings": None, "counts": None, "uuid": None},
-    ]
-    assert table_of(columns, []).schema == told.schema
