@@ -88,7 +88,7 @@ _CONTROL = (
     "runs", "run_inputs", "run_counts", "quality_results", "files", "extracts", "extract_resources", "lineage_edges",
     "upkeep",
 )  # fmt: skip
-_COMMANDS = ("commands", "acknowledgements")
+COMMANDS = ("commands", "acknowledgements")
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ ROLES: dict[str, Role] = {
             "administrator",
             "Runs servers and accounts: sees how much there is, when it came and who asks what; nothing about people.",
             reads=("bronze", "silver", "gold", "ops"),
-            control=_CONTROL + _COMMANDS,
+            control=_CONTROL + COMMANDS,
             sees_deleted=True,
             sees_queries=True,
             stops_queries=True,
@@ -129,7 +129,7 @@ ROLES: dict[str, Role] = {
             "compliance_officer",
             "Answers for privacy and records: sees all, deleted and raw records included, and who asked what.",
             reads=("bronze", "silver", "gold", "ops"),
-            control=_CONTROL + _COMMANDS,
+            control=_CONTROL + COMMANDS,
             sees_deleted=True,
             sees_queries=True,
         ),
@@ -138,7 +138,7 @@ ROLES: dict[str, Role] = {
             "Mends pipelines record by record: ids, dates, codes and values whole; no names, no free text, raw bytes "
             "only while they are held back.",
             reads=("bronze", "silver", "gold", "ops"),
-            control=_CONTROL + _COMMANDS,
+            control=_CONTROL + COMMANDS,
             sees_deleted=True,
             stops_queries=True,
         ),
@@ -146,18 +146,20 @@ ROLES: dict[str, Role] = {
             "analyst",
             "Counts and compares: clinical data and dates under pseudonyms, a limited data set with birth years.",
             reads=("silver", "gold", "ops"),
-            control=_CONTROL + _COMMANDS,
+            control=_CONTROL + COMMANDS,
         ),
         Role(
             "clinician",
             "Treats people: sees the whole record of each, but no deleted rows and no source records.",
             reads=("silver", "gold", "ops"),
+            control=_CONTROL + COMMANDS,
         ),
         Role(
             "operations",
-            "Runs wards and beds and leads quality: gold under pseudonyms, with the names of organizations and wards.",
-            reads=("gold", "ops", "silver.organization", "silver.location", "silver.appointment"),
-            control=_CONTROL + _COMMANDS,
+            "Runs wards and beds and leads quality: gold and encounters under pseudonyms, with the names of "
+            "organizations and wards.",
+            reads=("gold", "ops", "silver.organization", "silver.location", "silver.appointment", "silver.encounter"),
+            control=_CONTROL + COMMANDS,
         ),
         Role(
             "researcher",

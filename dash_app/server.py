@@ -12,6 +12,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from dash_app.security import LOOPBACK
 from lakehouse.accounts import open_accounts
 from lakehouse.errors import EnvironmentFailed, InputError
+from lakehouse.profile import is_on_servers
 from lakehouse.settings import Settings
 
 THREADS = 16
@@ -88,15 +89,19 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         address = self._address
         accounts = open_accounts(self._lake)
         hosts = LOOPBACK if address.is_loopback else (*LOOPBACK, *address.names)
-        return create_app(
-            self._lake, accounts, hosts=hosts, https=address.https, without_accounts=address.is_loopback
-        ).server
+        is_open = address.is_loopback and not is_on_servers(self._lake)
+        return create_app(self._lake, accounts, hosts=hosts, https=address.https, without_accounts=is_open).server
 
 
 def check(settings: Settings, address: Address) -> None:
     """Raises InputError or EnvironmentFailed, with what to do, where it must not or can't listen like this."""
     if ":" in address.host:
         raise InputError("An IPv6 address can't be listened on: give --host 127.0.0.1, or 0.0.0.0 with --name.")
+    if is_on_servers(settings) and not open_accounts(settings).all():
+        raise InputError(
+            "On servers everybody logs in, for each sees what the role lets them: add an account first with "
+            "`lake account add NAME --role ROLE`."
+        )
     if not address.is_loopback:
         if not open_accounts(settings).all():
             raise InputError(

@@ -21,6 +21,7 @@ from catalog.registry import TABLES
 from lakehouse.control import Control, acknowledgements, commands, new_id, now, open_control
 from lakehouse.errors import Conflict, EnvironmentFailed, InputError, LakeError
 from lakehouse.findings import LANDING, Finding, read_findings, rule_named
+from lakehouse.profile import as_jobs
 from lakehouse.settings import Settings
 from lakehouse.sql.engine import open_engine
 from lakehouse.sql.queries import DASHBOARD, named_query
@@ -217,7 +218,7 @@ def _start(settings: Settings, command_id: str, stage: str, lock: IO[str]) -> No
         started = subprocess.Popen(  # noqa: S603 - own command line, the stage is one of a list
             [sys.executable, "-m", "lakehouse.replaying", command_id, stage, str(log), str(fd)],
             stdin=subprocess.DEVNULL, stdout=descriptor, stderr=descriptor,
-            env=os.environ | settings.environment(), start_new_session=True, pass_fds=(fd,),
+            env=os.environ | as_jobs(settings).environment(), start_new_session=True, pass_fds=(fd,),
         )  # fmt: skip
     finally:
         os.close(descriptor)

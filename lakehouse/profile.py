@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _SPARK = "spark.sql.catalog.lake"
 _CONNECT_SECONDS = 5
+_DASHBOARD = "lake_dashboard"
 SPARK_PLACE = tuple(
     f"{_SPARK}.{name}"
     for name in (
@@ -32,6 +33,30 @@ SPARK_PLACE = tuple(
 def is_on_servers(settings: Settings) -> bool:
     """Whether several machines share this lake, so that files in LAKE_HOME are not seen by all who use it."""
     return settings.profile == "stack"
+
+
+def as_dashboard(settings: Settings) -> Settings:
+    """The same lake for pages: on servers as their own user, who has the rights that they need and asks for people.
+
+    A user whom the settings name stays.
+    """
+    return _changed(settings, {"postgres_user": "", "trino_user": ""}, _DASHBOARD)
+
+
+def as_jobs(settings: Settings) -> Settings:
+    """The same lake for what a page starts: the user of jobs again."""
+    return _changed(settings, {"postgres_user": _DASHBOARD, "trino_user": _DASHBOARD}, "")
+
+
+def _changed(settings: Settings, told: dict[str, str], user: str) -> Settings:
+    """The users that are those told (empty: the default) become another."""
+    if not is_on_servers(settings):
+        return settings
+    usual = {name: str(type(settings).model_fields[name].default) for name in told}
+    update = {
+        name: user or usual[name] for name, said in told.items() if getattr(settings, name) == (said or usual[name])
+    }
+    return settings.model_copy(update=update)
 
 
 def warehouse(settings: Settings) -> str:

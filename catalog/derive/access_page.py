@@ -48,8 +48,9 @@ different.
   `$partitions` and the like hold least and greatest values of columns, and are for nobody.
 - Queries of others are seen by administrators and compliance officers alone: SQL may hold values of patients.
 - Table functions and procedures of connectors are refused; so is a column of a live table that no declaration knows.
-- The dashboard does not read a lake on servers yet. Its user may ask for whoever is logged in, in that person's role,
-  but not for administrators, who take a second account for what is not administration.
+- The dashboard asks for whoever is logged in, in that person's role, but not for administrators, who take a second
+  account for what is not administration. In its own name it sees sizes of tables, and for metrics and the page on the
+  system the runs, checks and held back records, as operations does.
 - Names of tables and columns that a role may not read do not show in its listings.
 """
 

@@ -12,7 +12,7 @@ from typing import Any
 from catalog.derive.trino_masks import KEY, MASK_USER, mask, needs_key
 from catalog.model import OPERATIONAL, Column, Table
 from catalog.registry import TABLES
-from catalog.roles import CONTROL, ROLES, Content, How, Role, how_of, parts_of
+from catalog.roles import COMMANDS, CONTROL, ROLES, Content, How, Role, how_of, parts_of
 from catalog.types import Text
 
 DASHBOARD_USER = "lake_dashboard"
@@ -38,7 +38,7 @@ def trino_rules(
         "catalogs": [
             {"user": MASK_USER, "catalog": "lake|control", "allow": "read-only"},
             {"group": everyone, "catalog": "lake|control|system", "allow": "read-only"},
-            {"user": DASHBOARD_USER, "catalog": "lake", "allow": "read-only"},
+            {"user": DASHBOARD_USER, "catalog": "lake|control", "allow": "read-only"},
             {"allow": "none"},
         ],
         "schemas": [{"owner": False}],
@@ -53,6 +53,7 @@ def trino_rules(
             *(_control(role, table) for role in roles.values() for table in role.control),
             *_system(roles),
             _dashboard_sees_sizes(tables),
+            *_dashboard_watches(tables, roles),
             _DENY,
         ],
         "queries": [*_queries(roles), {"group": everyone, "allow": ["execute"]}, *_dashboard_may_ask(), {"allow": []}],
@@ -136,6 +137,14 @@ def _dashboard_sees_sizes(tables: Mapping[str, Table]) -> Rule:
         "table": r".*\$(snapshots|refs)",
         "privileges": ["SELECT"],
     }
+
+
+def _dashboard_watches(tables: Mapping[str, Table], roles: Mapping[str, Role]) -> list[Rule]:
+    """Metrics and the page on the system are asked for by nobody: they count what operations may read."""
+    role, quarantine = roles["operations"], tables.get("ops.quarantine")
+    rules = [_control(role, table) for table in ("runs", "run_counts", "quality_results", *COMMANDS)]
+    rules += _lake(role, quarantine, ()) if quarantine else []
+    return [{"user": DASHBOARD_USER} | {key: said for key, said in rule.items() if key != "group"} for rule in rules]
 
 
 def _layers(tables: Mapping[str, Table]) -> str:

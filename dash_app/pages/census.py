@@ -272,7 +272,8 @@ def _heat(rows: pd.DataFrame) -> Card:
         said += f" ({most:,})." if alone else f" (the most is {most:,})."
     if total and untimed:
         said += f" {many(untimed, 'more has', 'more have')} no time of day."
-    zones = ", ".join(sorted(set(rows["time_zone"])))
+    named = ", ".join(sorted(set(rows["time_zone"].dropna())))
+    zones = f" ({named})" if named else ""
     figure = figures.heat(frame, "time", "day", "arrivals", x_order=[f"{h:02}" for h in range(24)], y_order=WEEKDAYS,
                           unit="arrivals")  # fmt: skip
     figure["layout"]["xaxis"] |= {
@@ -285,7 +286,7 @@ def _heat(rows: pd.DataFrame) -> Card:
     figure["data"][0] |= {"zmin": 0, "zmax": max(most, 1)}
     missing = f"{many(untimed, 'arrival')} in these days, none with a time of day." if untimed else "Nobody arrived."
     return Card("by_hour", "Arrivals by hour and weekday", said, frame,
-                f"Starts of stays by the clock of the facility ({zones}). " + COUNTED, figure,
+                f"Starts of stays by the clock of the facility{zones}. " + COUNTED, figure,
                 {"day": "weekday", "time": "hour from", "arrivals": "arrivals"}, query="census_arrivals",
                 empty=missing)  # fmt: skip
 

@@ -69,8 +69,13 @@ def _of_query(settings: Settings, user: str, error: exceptions.TrinoQueryError, 
     name, kind, place = str(error.error_name), error.error_type, error.error_location
     said = _without(_PLACE.sub("", error.message), literals)
     if name == "PERMISSION_DENIED":
+        if "cannot impersonate" in said:
+            return NoRight(
+                f"pages show nothing to {user}: on servers they ask for people with a role other than administrator "
+                "(`lake account list`), and as the user that may ask for them (LAKE_TRINO_USER)."
+            )
         what = said.removeprefix("Access Denied: ").rstrip(".")
-        return NoRight(f"{user} may not ask this ({what}): an administrator can say which role may.")
+        return NoRight(f"this is not for {user} ({what}): an administrator can say which role may see it.")
     if name in ("QUERY_QUEUE_FULL", "QUERY_REJECTED"):
         return EnvironmentFailed("too many queries wait for Trino already: try again in a minute.")
     if name in ("SERVER_STARTING_UP", "SERVER_SHUTTING_DOWN", "NO_NODES_AVAILABLE"):

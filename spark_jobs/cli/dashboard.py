@@ -34,14 +34,15 @@ def dashboard(
     if (tls_cert is None) != (tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key go together.")
     from dash_app.server import Address, check, serve
-    from lakehouse.profile import has_catalog, place
+    from lakehouse.profile import as_dashboard, has_catalog, place
 
+    settings = as_dashboard(context.settings)
     address = Address(host, port, names, tls_cert, tls_key, behind_proxy)
-    check(context.settings, address)
-    click.echo(f"The dashboard over {place(context.settings)}: {address.url}")
-    if not has_catalog(context.settings):
+    check(settings, address)
+    click.echo(f"The dashboard over {place(settings)}: {address.url}")
+    if not has_catalog(settings):
         click.echo("There is no lake yet: its pages say so until `lake demo` or `lake ingest` has made one.")
-    serve(context.settings, address)
+    serve(settings, address)
 
 
 COMMANDS: tuple[click.Command, ...] = (dashboard,)

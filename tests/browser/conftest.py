@@ -1,24 +1,12 @@
 """A real server over the demo's lake and a real Chromium beside it."""
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from lakehouse.settings import Settings
-
-ROOT = Path(__file__).resolve().parents[2]
-# Chromium's own traffic is of no use here, and as root it starts without its sandbox only.
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-             "--disable-sync", "--no-first-run"]  # fmt: skip
+from tests import served
 
 
 @pytest.fixture(scope="session")
@@ -27,38 +15,12 @@ def site() -> Iterator[str]:
     settings = Settings()
     if not settings.catalog_db.exists():
         pytest.fail(f"there is no lake in {settings.root}: run `make demo` first")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "spark_jobs.cli", "dashboard", "--port", str(port)]
-    server = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"LAKE_HOME": str(settings.root)})
-    try:
-        _wait_for(f"http://127.0.0.1:{port}/live", server)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(20)
-
-
-def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
-    """Ask until it answers: a minute at most."""
-    until = time.monotonic() + 60
-    while time.monotonic() < until and server.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.1)  # between two tries; nothing is asserted on how long it takes
-    pytest.fail("the dashboard does not answer: run `lake dashboard` to see why")
+    with served.dashboard(settings) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium, or the one that CHROMIUM names."""
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if not path:
-        pytest.fail("there is no chromium: install it (Debian, Ubuntu: apt install chromium) or set CHROMIUM")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield browser
-        browser.close()
+    with served.browser() as opened:
+        yield opened

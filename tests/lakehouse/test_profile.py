@@ -8,8 +8,9 @@ from click.testing import CliRunner
 from lakehouse import profile
 from lakehouse.control import Control, open_control
 from lakehouse.doctor import stack_findings
-from lakehouse.errors import EnvironmentFailed
+from lakehouse.errors import EnvironmentFailed, InputError
 from lakehouse.lock import writing
+from lakehouse.profile import as_dashboard, as_jobs
 from lakehouse.secrets import read_secret, write_secret
 from lakehouse.settings import Settings
 from lakehouse.sql.engine import open_engine
@@ -85,10 +86,10 @@ def test_trino_is_asked_only_with_its_authority_and_a_password(servers: Settings
         open_engine(servers.model_copy(update={"trino_user": "anna"})).query("SELECT 1")
 
 
-def test_the_dashboard_refuses_a_lake_on_servers(servers: Settings) -> None:
+def test_the_dashboard_of_a_lake_on_servers_wants_accounts(servers: Settings) -> None:
     told = CliRunner().invoke(main, ["dashboard"], env=servers.environment())
-    assert told.exit_code == EnvironmentFailed.exit_code
-    assert "The dashboard can't read a lake on servers yet" in told.output
+    assert told.exit_code == InputError.exit_code
+    assert "On servers everybody logs in" in told.output
 
 
 def test_a_secret_is_for_its_owner_alone(servers: Settings) -> None:
@@ -102,3 +103,13 @@ def test_a_secret_is_for_its_owner_alone(servers: Settings) -> None:
         read_secret(servers, "postgres-lake_etl")
     with pytest.raises(EnvironmentFailed, match="is missing"):
         read_secret(servers, "postgres-nobody")
+
+
+def test_pages_ask_as_their_own_user_and_what_they_start_as_the_one_of_jobs(tmp_path: Path) -> None:
+    own = Settings(home=tmp_path, profile="stack")
+    pages = as_dashboard(own)
+    assert (pages.postgres_user, pages.trino_user) == ("lake_dashboard", "lake_dashboard")
+    assert as_jobs(pages) == own
+    named = own.model_copy(update={"postgres_user": "pages", "trino_user": "ann"})
+    assert as_dashboard(named) == as_jobs(named) == named
+    assert as_dashboard(Settings(home=tmp_path)) == Settings(home=tmp_path)

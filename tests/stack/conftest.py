@@ -74,7 +74,13 @@ def spark_cluster(stack: Settings) -> Settings:
 
 
 PASSWORD = "correct horse battery"
-PEOPLE = {"one.officer": "compliance_officer", "one.analyst": "analyst", "one.clinician": "clinician"}
+PEOPLE = {
+    "one.administrator": "administrator",
+    "one.officer": "compliance_officer",
+    "one.analyst": "analyst",
+    "one.clinician": "clinician",
+    "one.operator": "operations",
+}
 
 
 @pytest.fixture(scope="module")

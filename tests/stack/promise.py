@@ -12,7 +12,7 @@ LAYERS = {
     "analyst": {"silver", "gold", "ops"}, "clinician": {"silver", "gold", "ops"},
     "operations": {"gold", "ops"}, "researcher": {"silver", "gold"},
 }  # fmt: skip
-OF_OPERATIONS = {"silver.organization", "silver.location", "silver.appointment"}
+OF_OPERATIONS = {"silver.organization", "silver.location", "silver.appointment", "silver.encounter"}
 NEVER = {  # tags whose values a role never sees, in any answer whatever
     "administrator": {"subject", "linking", "identifying", "free_text", "raw", "clinical"},
     "compliance_officer": set(),

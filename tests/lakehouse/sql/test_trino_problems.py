@@ -45,7 +45,9 @@ def test_what_is_wrong_with_a_row_names_the_kind_alone() -> None:
 def test_no_right_is_told_from_what_is_not_there() -> None:
     refused = told(of_query("PERMISSION_DENIED", "Access Denied: Cannot select from table bronze.fhir"))
     assert isinstance(refused, NoRight)
-    assert "ann may not ask this" in str(refused)
+    assert "this is not for ann" in str(refused)
+    admin = told(of_query("PERMISSION_DENIED", "Access Denied: User lake_dashboard cannot impersonate user ann"))
+    assert "pages show nothing to ann" in str(admin)
     empty = told(of_query("ICEBERG_CATALOG_ERROR", "check and eventually update SQL schema", "EXTERNAL"))
     assert "there is no lake yet" in str(empty)
 
