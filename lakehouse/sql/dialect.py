@@ -6,6 +6,8 @@ from sqlglot.errors import ErrorLevel
 from lakehouse.errors import InputError
 from lakehouse.sql.functions import ALLOWED_NAMES
 
+_DAYS_AND_MORE = ("day", "week", "month", "quarter", "year")
+
 
 def to_duckdb(query: exp.Expr) -> str:
     """DuckDB's text of a checked Trino query; every identifier is quoted, comments are gone.
@@ -23,6 +25,16 @@ def to_duckdb(query: exp.Expr) -> str:
 def _rewrite(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.DateDiff):
         return _whole_units(node)
+    if isinstance(node, exp.DateTrunc | exp.TimestampTrunc):
+        unit = exp.Literal.string(node.args["unit"].name.lower())
+        return _of_type(exp.Anonymous(this="date_trunc", expressions=[unit, node.this.copy()]), node.this)
+    if isinstance(node, exp.DateAdd) and node.args["unit"].name.lower() in _DAYS_AND_MORE:
+        return _of_type(node.copy(), node.this)
+    if isinstance(node, exp.Add | exp.Sub):
+        return _plus_interval(node)
+    if isinstance(node, exp.FromISO8601Timestamp):  # Trino's has thousandths of a second
+        instant = exp.cast(node.this.copy(), "timestamptz")
+        return exp.Anonymous(this="date_trunc", expressions=[exp.Literal.string("millisecond"), instant])
     if isinstance(node, exp.CountIf):
         return _counted(node)
     if isinstance(node, exp.Anonymous):
@@ -36,6 +48,21 @@ def _whole_units(node: exp.DateDiff) -> exp.Expr:
     """Trino counts completed units (a birthday to come does not count), DuckDB's date_diff counts boundaries."""
     unit = exp.Literal.string(str(node.args["unit"].name).lower())
     return exp.Anonymous(this="date_sub", expressions=[unit, node.expression, node.this])
+
+
+def _of_type(result: exp.Expr, value: exp.Expr) -> exp.Expr:
+    """With Trino a date stays a date where DuckDB makes an instant of it."""
+    return exp.Anonymous(this="cast_to_type", expressions=[result, value.copy()])
+
+
+def _plus_interval(node: exp.Add | exp.Sub) -> exp.Expr:
+    value, period = node.this, node.expression
+    if isinstance(value, exp.Interval):
+        value, period = period, value
+    unit = period.args.get("unit") if isinstance(period, exp.Interval) else None
+    if isinstance(value, exp.Interval) or unit is None or unit.name.lower() not in _DAYS_AND_MORE:
+        return node
+    return _of_type(node.copy(), value)
 
 
 def _counted(node: exp.CountIf) -> exp.Expr:

@@ -17,15 +17,9 @@ LAKE_SQL, DASHBOARD_SQL, DASHBOARD = "lake-sql", "dashboard-sql", "dashboard"
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody in whose name a query is asked: the name of the account, and its role where one is known."""
+    """Somebody in whose name a query is asked: the name of the account."""
 
     name: str
-    role: str = ""
-
-    @property
-    def scope(self) -> str:
-        """Those of one scope see the same: people of one role, or, where no role is known, the person alone."""
-        return f"role {self.role}" if self.role else f"person {self.name}"
 
 
 class SqlEngine(Protocol):

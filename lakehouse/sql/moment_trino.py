@@ -58,8 +58,8 @@ class TrinoMoment:
 
     @property
     def scope(self) -> str:
-        """People of one role see the same; see Moment."""
-        return self.person.scope if self.person else ""
+        """The person: what Trino shows is kept for nobody else; see Moment."""
+        return self.person.name if self.person else ""
 
     def query(self, name: str, parameters: Mapping[str, object] = {}) -> pa.Table:
         """The answer of a query that ships; see Moment."""

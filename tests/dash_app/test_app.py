@@ -150,11 +150,11 @@ def test_earlier_moments_are_let_go(lake: Settings) -> None:
     import gc
     import sqlite3
 
-    from lakehouse.sql.moment import Moment
+    from lakehouse.sql.moment_embedded import EmbeddedMoment
 
     def moments() -> int:
         gc.collect()
-        return sum(isinstance(found, Moment) for found in gc.get_objects())
+        return sum(isinstance(found, EmbeddedMoment) for found in gc.get_objects())
 
     browser = Browser(create_app(lake, every_seconds=0).server.test_client())
     browser.open()

@@ -11,7 +11,10 @@ import pytest
 from infra.native.runner import down, up
 from infra.native.services import all_services, choose
 from infra.native.stack import Stack
+from lakehouse import trino_access
+from lakehouse.accounts import open_accounts
 from lakehouse.settings import Settings
+from tests.stack import copies
 
 SERVERS = ("postgres", "minio", "trino")
 _SPARK_PORTS = 4  # of the master, its page, and the pages of two workers
@@ -68,3 +71,27 @@ def spark_cluster(stack: Settings) -> Settings:
     own = Stack(stack)
     up(own, all_services(own), quiet)
     return stack
+
+
+PASSWORD = "correct horse battery"
+PEOPLE = {"one.officer": "compliance_officer", "one.analyst": "analyst", "one.clinician": "clinician"}
+
+
+@pytest.fixture(scope="module")
+def demo_on_servers(stack: Settings) -> Iterator[copies.DemoLake]:
+    """The demo's lake here and a copy of it on the stack, with somebody in each of a few roles."""
+    here = Settings()
+    if not here.catalog_db.exists():
+        pytest.fail(f"there is no lake in {here.root}: run `make demo` first")
+    try:
+        copies.copy_lake(here, stack)
+        accounts = open_accounts(stack)
+        for name, role in PEOPLE.items():
+            accounts.put(name, PASSWORD, role)
+        trino_access.apply(stack)
+        yield copies.DemoLake(here, stack)
+    finally:
+        for name in PEOPLE:
+            open_accounts(stack).remove(name)
+            trino_access.apply(stack, removed=name)
+        copies.clear(stack)

@@ -1,15 +1,43 @@
 """The tables of one lake in another: the same rows for both engines, without Spark."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pyarrow as pa
 from pyiceberg.table import Table
 
+from catalog.registry import TABLES
 from lakehouse import control
 from lakehouse.profile import control_engine, iceberg_catalog
 from lakehouse.settings import Settings
 
 _ROWS_AT_ONCE = 500_000
+
+
+@dataclass(frozen=True)
+class DemoLake:
+    """The demo's lake, and its copy on servers."""
+
+    here: Settings
+    there: Settings
+
+    def as_service(self, user: str) -> Settings:
+        """Those of the copy, asked by one of the stack's own users."""
+        return self.there.model_copy(update={"trino_user": user})
+
+
+def clear(settings: Settings) -> None:
+    """Drop all tables and records, so that other tests find an empty lake."""
+    catalog = iceberg_catalog(settings)
+    for table in TABLES.values():
+        if catalog.table_exists(table.name):
+            catalog.drop_table(table.name)
+    catalog.engine.dispose()
+    records = control.open_control(settings)
+    with records._engine.begin() as db:
+        for made in reversed(control.metadata.sorted_tables):
+            db.execute(made.delete())
+    records._engine.dispose()
 
 
 def copy_lake(source: Settings, target: Settings) -> None:

@@ -18,6 +18,8 @@ ALIKE = (
     "SELECT 5 / 2 AS whole, 5 / 2.0 AS exact, -7 % 3 AS rest",
     "SELECT CAST('1.50' AS decimal(10, 2)) AS price, CAST(NULL AS varchar) AS nothing",
     "SELECT DATE '2024-02-29' AS day",
+    "SELECT date_trunc('month', DATE '2024-02-29') AS month, DATE '2024-01-29' + INTERVAL '1' MONTH AS later",
+    "SELECT date_add('day', -1, DATE '2024-03-01') AS day, from_iso8601_timestamp('2024-02-29T10:00:00.123999Z') AS t",
     "SELECT date_diff('year', DATE '1990-06-15', DATE '2024-06-14') AS age",
     "SELECT TIMESTAMP '2026-01-01 10:00:00.123456 UTC' AS instant",
     "SELECT ARRAY[1, 2] AS numbers, cardinality(ARRAY['a', NULL]) AS size",

@@ -319,6 +319,25 @@ def test_statement_that_slips_through_the_parse_tree_is_stopped(
     assert not target.exists()
 
 
+def test_a_date_stays_a_date_and_an_instant_has_what_trino_gives_it(engine: SqlEngine) -> None:
+    day, later = date(2024, 2, 1), date(2024, 2, 29)
+    found = engine.query(
+        "SELECT date_trunc('month', DATE '2024-02-29') AS a, date_add('day', -1, DATE '2024-03-01') AS b, "
+        "DATE '2024-01-29' + INTERVAL '1' MONTH AS c, INTERVAL '1' MONTH + DATE '2024-01-29' AS d, "
+        "DATE '2024-03-01' - INTERVAL '1' DAY AS e, date_add('month', 1, :day) AS f, "
+        "date_trunc('month', TIMESTAMP '2024-02-29 10:00:00 UTC') AS g, "
+        "date_add('day', 1, TIMESTAMP '2024-02-29 10:00:00 UTC') AS h, "
+        "from_iso8601_timestamp('2024-02-29T10:00:00.123999+00:00') AS i",
+        {"day": date(2024, 1, 29)},
+    ).to_pylist()[0]
+    assert found["a"] == day
+    assert [found[name] for name in "bcdef"] == [later] * 5
+    assert all(type(found[name]) is date for name in "abcdef")
+    assert found["g"] == datetime(2024, 2, 1, tzinfo=UTC)
+    assert found["h"] == datetime(2024, 3, 1, 10, tzinfo=UTC)
+    assert found["i"] == datetime(2024, 2, 29, 10, 0, 0, 123000, tzinfo=UTC)
+
+
 @pytest.mark.parametrize("name", query_names())
 def test_shipped_query_is_a_query(name: str) -> None:
     assert translate(named_query(name)).startswith(("SELECT", "WITH"))
