@@ -26,7 +26,8 @@ export UV_PROJECT_ENVIRONMENT := .venv
 # Never a Python that uv fetches itself: the one that is there, or a message.
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo test test-slow test-browser test-all coverage lint format bench bench-dashboard screenshots docs lock clean \
+.PHONY: help setup demo test test-slow test-browser test-all coverage lint format bench bench-dashboard bench-stack \
+  screenshots docs lock clean \
   stack-up stack-status stack-logs stack-down stack-reset test-stack test-stack-jobs
 
 help: ## List what can be made.
@@ -92,6 +93,9 @@ bench: $(STAMP) ## Measure throughput and memory; prints a table and writes JSON
 
 bench-dashboard: $(STAMP) ## Measure the dashboard with 500 users and a browser; prints a table and writes JSON.
 	@$(BIN)/python tests/bench/dashboard.py
+
+bench-stack: $(STAMP) ## Measure the stack beside the embedded lake: load, queries, start; prints a table and writes JSON.
+	@PYTHONPATH=. $(BIN)/python tests/bench/stack.py
 
 screenshots: $(STAMP) ## Take the pictures of the dashboard's pages again, over the demo's lake.
 	@$(BIN)/python infra/make_screenshots.py

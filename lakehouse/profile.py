@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 _SPARK = "spark.sql.catalog.lake"
 _CONNECT_SECONDS = 5
 _DASHBOARD = "lake_dashboard"
+_PASSWORD, _KEY = _SECRETS = "jdbc.password", "s3.secret-access-key"
 SPARK_PLACE = tuple(
     f"{_SPARK}.{name}"
     for name in (
-        "uri", "warehouse", "jdbc.user", "jdbc.password", "io-impl", "client.region",
-        "s3.endpoint", "s3.path-style-access", "s3.access-key-id", "s3.secret-access-key",
+        "uri", "warehouse", "jdbc.user", "io-impl", "client.region",
+        "s3.endpoint", "s3.path-style-access", "s3.access-key-id", *_SECRETS,
     )
 )  # fmt: skip
 """Spark settings that say where the catalog `lake` is and how to get in."""
@@ -75,7 +76,10 @@ def control_database(settings: Settings) -> str:
 
 
 def spark_catalog(settings: Settings) -> dict[str, str]:
-    """Where Spark finds the catalog `lake` and its files; no secrets."""
+    """Where Spark finds the catalog `lake` and its files; no secrets.
+
+    Their names are there: Spark's event log blackens only settings that the context knows when it starts.
+    """
     if not is_on_servers(settings):
         uri = f"jdbc:sqlite:{settings.catalog_db}?busy_timeout=60000"
         return {f"{_SPARK}.uri": uri, f"{_SPARK}.warehouse": warehouse(settings)}
@@ -88,6 +92,7 @@ def spark_catalog(settings: Settings) -> dict[str, str]:
         "s3.endpoint": settings.s3,
         "s3.path-style-access": "true",  # buckets have no host names of their own here
         "s3.access-key-id": settings.s3_user,
+        **dict.fromkeys(_SECRETS, ""),
     }
     return {f"{_SPARK}.{name}": value for name, value in said.items()}
 
@@ -97,8 +102,8 @@ def spark_secrets(settings: Settings) -> dict[str, str]:
     if not is_on_servers(settings):
         return {}
     return {
-        f"{_SPARK}.jdbc.password": read_secret(settings, f"postgres-{settings.postgres_user}"),
-        f"{_SPARK}.s3.secret-access-key": read_secret(settings, f"minio-{settings.s3_user}"),
+        f"{_SPARK}.{_PASSWORD}": read_secret(settings, f"postgres-{settings.postgres_user}"),
+        f"{_SPARK}.{_KEY}": read_secret(settings, f"minio-{settings.s3_user}"),
     }
 
 

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 
 from lakehouse import profile
 from lakehouse.errors import EnvironmentFailed
+from lakehouse.secrets import read_secret
 from lakehouse.settings import Settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 CATALOG = "lake"
+CLUSTER_SECRET = "spark-cluster"  # noqa: S105 - the name of a file
+"""The secret that a standalone cluster asks drivers for."""
 _LOG_CONFIG = Path(__file__).with_name("log4j2.properties")
 _opening = threading.Lock()
 FEW_ROWS = 150_000
@@ -57,6 +60,7 @@ def spark_conf(settings: Settings, jars: list[Path]) -> dict[str, str]:
         "spark.app.name": "carelake",
         "spark.jars": ",".join(str(jar) for jar in jars),
         "spark.driver.memory": settings.driver_memory,
+        "spark.executor.memory": settings.executor_memory,  # without a cluster, the driver is all there is
         # What Spark caches has to leave room in the old generation, two thirds of the heap. At Spark's own 0.6, jobs
         # over 2 million Observations side by side filled it: 168 full collections in 27 minutes, most in the last five.
         "spark.memory.fraction": "0.4",
@@ -87,6 +91,7 @@ def spark_conf(settings: Settings, jars: list[Path]) -> dict[str, str]:
         "spark.python.worker.reuse": "true",
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.extraJavaOptions": f"{' '.join(_JVM)} -Dlog4j2.configurationFile={_LOG_CONFIG}",
+        "spark.executor.extraJavaOptions": " ".join(_JVM),  # how they log, the cluster says
         "spark.sql.maxPlanStringLength": "1000",
     }
 
@@ -110,6 +115,7 @@ def build_session(
 
     Raises EnvironmentFailed when the folder of the lake cannot be written or the JVM does not start.
     """
+    from pyspark import SparkConf, SparkContext
     from pyspark.errors import PySparkRuntimeError
     from pyspark.sql import SparkSession
 
@@ -117,18 +123,26 @@ def build_session(
     os.environ["JAVA_HOME"] = str(java_home)
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     os.environ["PYSPARK_PYTHON"] = sys.executable  # workers need the packages of this environment
-    if settings.spark_master:
-        # The cluster's secret stands in a file there: settings of a session would stand on the JVM's command line.
-        os.environ.setdefault("SPARK_CONF_DIR", str(settings.root / "stack" / "spark" / "conf"))
-    builder = SparkSession.builder
-    for key, value in {**spark_conf(settings, jars), **(extra or {})}.items():
-        builder = builder.config(key, value)
+    conf = spark_conf(settings, jars) | dict(extra or {})
+    secret = cluster_secret(settings, conf["spark.master"])
     try:
-        session = builder.getOrCreate()
+        if secret:  # what is known when the JVM starts would stand on its command line
+            SparkContext._ensure_initialized(conf=SparkConf().setAll(list(conf.items())))
+        session = SparkSession.builder.config(map={**conf, **secret}).getOrCreate()
     except (PySparkRuntimeError, OSError) as error:
         raise EnvironmentFailed(f"Spark did not start with the Java in {java_home}; try `lake doctor`.") from error
     unlock(session, settings)
     return session
+
+
+def cluster_secret(settings: Settings, master: str) -> dict[str, str]:
+    """How a driver gets into a standalone cluster: settings for a JVM that runs, and not for what starts one.
+
+    Empty where the lake has no such secret, for a cluster that asks for none.
+    """
+    if not master.startswith("spark://") or not (settings.secrets_dir / CLUSTER_SECRET).exists():
+        return {}
+    return {"spark.authenticate": "true", "spark.authenticate.secret": read_secret(settings, CLUSTER_SECRET)}
 
 
 def unlock(session: "SparkSession", settings: Settings) -> None:

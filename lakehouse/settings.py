@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     spark_master: str = Field(
         "", description="Where Spark runs, such as `spark://127.0.0.1:17077`; empty: threads of this process."
     )
+    executor_memory: str = Field(
+        "1g", pattern=r"^\d+[mg]$", description="Heap of each executor where Spark runs on a cluster."
+    )
     as_of: str = Field("", pattern=r"^(\d{4}-\d\d-\d\d)?$", description="The run's clock as a UTC day; empty: today.")
 
     @field_validator("time_zone", "facility_time_zones")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from lakehouse import profile
 from lakehouse.errors import EnvironmentFailed, InputError
 from lakehouse.jars import read_lock
-from lakehouse.session import spark_conf, unlock
+from lakehouse.session import cluster_secret, spark_conf, unlock
 from lakehouse.settings import Settings
 
 if TYPE_CHECKING:
@@ -77,9 +77,11 @@ def join_session(settings: Settings) -> "SparkSession":
     from pyspark.errors import PySparkRuntimeError
     from pyspark.sql import SparkSession
 
-    _check(_submitted_conf(), settings)
+    conf = _submitted_conf()
+    _check(conf, settings)
+    secret = cluster_secret(settings, conf.get("spark.master", ""))
     try:
-        session = SparkSession.builder.getOrCreate()
+        session = SparkSession.builder.config(map=dict(secret)).getOrCreate()
     except (PySparkRuntimeError, OSError) as error:
         raise EnvironmentFailed("Spark did not start in the JVM of spark-submit; try `lake doctor`.") from error
     unlock(session, settings)

@@ -1,7 +1,7 @@
 """A Spark cluster of this machine: a standalone master and workers, out of the pip package pyspark.
 
 Whoever talks to it shows a secret (`spark.authenticate`), and the pages of master and workers are on loopback alone.
-Drivers find the secret in `spark-defaults.conf` of HOME/stack/spark/conf (SPARK_CONF_DIR).
+Drivers read the secret as they do their others (`lakehouse.session.cluster_secret`), servers in `spark-defaults.conf`.
 """
 
 import os
@@ -14,6 +14,7 @@ from infra.native.service import Launch, Service
 from infra.native.stack import Address, Stack, render, write_private
 from lakehouse.errors import EnvironmentFailed
 from lakehouse.java import find_java
+from lakehouse.session import CLUSTER_SECRET
 
 NAME = "spark"
 MASTER = "spark-master"
@@ -105,9 +106,10 @@ def write_configuration(stack: Stack) -> Path:
     """Write the secret and the log settings of daemons and executors; returns the folder for SPARK_CONF_DIR."""
     folder = stack.state(NAME)
     conf = folder / "conf"
-    write_private(
-        conf / "spark-defaults.conf", render("spark/spark-defaults.conf", secret=secret(stack, "spark-cluster"))
-    )
+    # What executors cache and shuffle is patients' data: below the lake's folder, not in one that all share.
+    said = {"secret": secret(stack, CLUSTER_SECRET), "scratch": folder / "tmp"}
+    (folder / "tmp").mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_private(conf / "spark-defaults.conf", render("spark/spark-defaults.conf", **said))
     # Executors log by this one: their messages would quote rows.
     write_private(conf / "log4j2.properties", _QUIET.read_text(encoding="utf-8"))
     write_private(folder / "etc" / "log4j2.properties", render("spark/log4j2.properties"))
