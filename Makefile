@@ -48,16 +48,16 @@ test-browser: $(STAMP) ## Open each page of the dashboard over the demo's lake i
 test-slow: $(STAMP) ## Run the tests that take minutes.
 	@COVERAGE_FILE=.cov-slow $(PYTEST) -m "slow and not stack" --cov --cov-report= --cov-fail-under=0 || [ $$? -eq 5 ]
 
-coverage: $(STAMP) ## Hold the lines that both runs of tests reached against the floor.
-	@$(BIN)/coverage combine --keep --quiet .cov-quick .cov-slow
+coverage: $(STAMP) ## Hold the lines that the three runs of tests reached against the floor.
+	@$(BIN)/coverage combine --keep --quiet .cov-quick .cov-slow .cov-stack
 	@$(BIN)/python infra/coverage_floor.py
 
 test-all: $(STAMP) ## Run every test with coverage.
 	@$(PYTEST) -m "not browser and not stack" --cov --cov-report=term
 	@$(BIN)/python infra/coverage_floor.py
 
-test-stack: $(STAMP) ## Run the tests that need the servers of the stack; starts them on ports of their own.
-	@$(BIN)/pytest -m stack tests/stack
+test-stack: $(STAMP) ## Run the tests that need the servers of the stack, over the demo's lake; starts them on ports of their own.
+	@COVERAGE_FILE=.cov-stack $(BIN)/pytest -m stack tests/stack --durations=15 --cov --cov-report= --cov-fail-under=0
 
 test-stack-jobs: $(STAMP) ## Run the tests of the write path once more, on PostgreSQL and MinIO.
 	@PYTHONPATH=. $(BIN)/python tests/stack/run.py

@@ -27,6 +27,7 @@ def read_properties(text: str) -> dict[str, str]:
     return dict(line.split(" = ", 1) for line in lines)
 
 
+@pytest.mark.embedded
 def test_the_file_has_every_setting_absolute_paths_and_no_secret(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

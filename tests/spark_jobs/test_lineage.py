@@ -185,7 +185,7 @@ def ran(lake: "Lake", tmp_path: Path) -> "Lake":
 
 
 def command(lake: "Lake", *arguments: str) -> Any:
-    return CliRunner().invoke(main, ["--home", str(lake.settings.root), "lineage", *arguments])
+    return CliRunner(env=lake.settings.environment()).invoke(main, ["lineage", *arguments])
 
 
 def test_a_run_keeps_its_lineage_once_for_each_basis(ran: "Lake", monkeypatch: pytest.MonkeyPatch) -> None:

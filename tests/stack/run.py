@@ -13,10 +13,9 @@ from pathlib import Path
 from lakehouse.settings import Settings
 from tests.stack.conftest import free_ports
 
-TESTS = (
-    *("tests/spark_jobs", "tests/lakehouse/test_lock.py", "tests/lakehouse/test_submit.py"),
-    *("tests/stack/test_faults.py", "tests/stack/test_restore.py"),
-)
+SIDE_BY_SIDE = ("tests/spark_jobs", "tests/lakehouse/test_lock.py", "tests/lakehouse/test_submit.py")
+ALONE = ("tests/stack/test_faults.py", "tests/stack/test_restore.py")
+"""These take servers away, and nobody else may need them then."""
 HOME = "LAKE_TEST_STACK"
 """The folder of the stack, in the environment of the tests."""
 
@@ -42,8 +41,14 @@ def main(arguments: list[str]) -> int:
             # As people start them: children of this process would stay behind as zombies when a test kills them.
             for server in ("postgres", "minio"):
                 subprocess.run([*native, "up", server], env=environment, check=True)
-            command = [sys.executable, "-m", "pytest", *(arguments or [*TESTS, "-m", "not slow"])]
-            return subprocess.run(command, env=environment, check=False).returncode
+            chosen = ["-m", "not slow and not embedded"]
+            parallel = ["-n", os.environ.get("WORKERS", "2"), "--dist", "loadfile"]
+            runs = [arguments] if arguments else [[*SIDE_BY_SIDE, *chosen, *parallel], [*ALONE, *chosen]]
+            codes = [
+                subprocess.run([sys.executable, "-m", "pytest", *run], env=environment, check=False).returncode
+                for run in runs
+            ]
+            return max(codes)
         finally:
             subprocess.run([*native, "down"], env=environment, check=False)
 

@@ -11,6 +11,7 @@ from lakehouse.settings import Settings
 from spark_jobs.cli import main
 
 PASSWORD = "correct horse battery"
+pytestmark = pytest.mark.embedded
 
 
 @pytest.fixture

@@ -77,6 +77,7 @@ def test_the_demo_publishes_every_table_and_says_what_to_try_next(demo: Result) 
     assert "7 held back" in demo.output
 
 
+@pytest.mark.embedded
 def test_each_query_that_ships_answers_on_the_demos_lake(demo: Result, lake_command: Lakes) -> None:
     rows = {}
     for name in query_names():
@@ -108,6 +109,7 @@ def test_the_demo_twice_changes_nothing(demo: Result, lake_command: Lakes) -> No
         ("weight-in-bags.ndjson", "unit_is_known"),
     ],
 )
+@pytest.mark.embedded
 def test_each_planted_fault_is_held_back_with_its_reason(
     demo: Result, lake_command: Lakes, file: str, reason: str
 ) -> None:
@@ -132,6 +134,7 @@ def test_each_planted_doubt_is_a_warning(demo: Result, lake_command: Lakes, tabl
     assert " 1 " in line
 
 
+@pytest.mark.embedded
 def test_an_older_version_a_duplicate_and_a_deletion_come_out_right(demo: Result, lake_command: Lakes) -> None:
     query = "select city, is_deleted from lake.silver.patient where patient_id like 'fault-%' order by patient_id"
     found = json.loads(lake_command("sql", "--format", "json", query).stdout)
@@ -175,6 +178,7 @@ def test_runs_show_where_each_record_went(demo: Result, lake_command: Lakes) -> 
     assert lake_command("runs", "nothing").exit_code == 3
 
 
+@pytest.mark.embedded
 def test_doctor_finds_everything_in_order(demo: Result, lake_command: Lakes) -> None:
     examined = lake_command("doctor")
     assert examined.exit_code == 0, examined.output
@@ -182,6 +186,7 @@ def test_doctor_finds_everything_in_order(demo: Result, lake_command: Lakes) -> 
     assert "LAKE_HOME" in examined.output
 
 
+@pytest.mark.embedded
 def test_latin_1_lands_after_a_replay_with_its_encoding(demo: Result, lake_command: Lakes) -> None:
     replayed = lake_command("replay", "--stage", "landing", "--encoding", "latin-1")
     assert replayed.exit_code == 0, replayed.output
@@ -193,6 +198,7 @@ def test_latin_1_lands_after_a_replay_with_its_encoding(demo: Result, lake_comma
     assert "published" in run.output
 
 
+@pytest.mark.embedded
 def test_what_a_better_file_replaced_can_be_given_up(demo: Result, lake_command: Lakes) -> None:
     listed = lake_command("quarantine", "--list", "--reason", "truncated_json").output
     (name,) = {word for word in listed.split() if word.endswith("truncated-line.ndjson")}
@@ -251,6 +257,7 @@ def test_mistakes_are_told_in_a_sentence_with_an_exit_code(
     assert (result.exit_code, said in result.output, "Traceback" in result.output) == (code, True, False), result.output
 
 
+@pytest.mark.embedded
 def test_a_query_may_begin_with_a_comment(lake_command: Lakes) -> None:
     query = "-- how = many?\nselect 1 as one"
     for arguments in ([query, "--format", "csv"], ["--format=csv", query], ["--format", "csv", "--", query]):

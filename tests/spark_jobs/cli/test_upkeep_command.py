@@ -29,7 +29,8 @@ def maintain(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Com
             yield lake
 
     monkeypatch.setattr(spark_jobs.lake, "open_lake", open_lake)
-    monkeypatch.setenv("LAKE_HOME", str(lake.settings.home))
+    for name, said in lake.settings.environment().items():
+        monkeypatch.setenv(name, said)
     for i in range(5):
         ingest(lake, write(tmp_path, f"{i}.ndjson", [observation("a", i)]))
     return lambda *arguments: CliRunner().invoke(main, ["maintain", *arguments])

@@ -74,7 +74,7 @@ def test_only_who_has_the_token_reads_metrics(served: tuple[Settings, str]) -> N
 
 def test_what_cannot_be_served_is_told_in_a_sentence(served: tuple[Settings, str], tmp_path: Path) -> None:
     with pytest.raises(InputError, match="need a token"):
-        open_server(Settings(home=tmp_path / "other", profile="embedded"), "0.0.0.0", 0)
+        open_server(served[0].model_copy(update={"home": tmp_path / "other", "secrets": None}), "0.0.0.0", 0)
     settings, address = served
     with pytest.raises(EnvironmentFailed):
         open_server(settings, "127.0.0.1", int(address.rpartition(":")[2]))
