@@ -84,20 +84,29 @@ PEOPLE = {
 
 
 @pytest.fixture(scope="module")
-def demo_on_servers(stack: Settings) -> Iterator[copies.DemoLake]:
-    """The demo's lake here and a copy of it on the stack, with somebody in each of a few roles."""
+def people(stack: Settings) -> Iterator[Settings]:
+    """The stack, with somebody in each of a few roles."""
+    accounts = open_accounts(stack)
+    try:
+        for name, role in PEOPLE.items():
+            accounts.put(name, PASSWORD, role)
+        trino_access.apply(stack)
+        yield stack
+    finally:
+        for name in PEOPLE:
+            accounts.remove(name)
+            trino_access.apply(stack, removed=name)
+
+
+@pytest.fixture(scope="module")
+def demo_on_servers(people: Settings) -> Iterator[copies.DemoLake]:
+    """The demo's lake here and a copy of it on the stack, for these people."""
     here = Settings()
     if not here.catalog_db.exists():
         pytest.fail(f"there is no lake in {here.root}: run `make demo` first")
     try:
-        copies.copy_lake(here, stack)
-        accounts = open_accounts(stack)
-        for name, role in PEOPLE.items():
-            accounts.put(name, PASSWORD, role)
-        trino_access.apply(stack)
-        yield copies.DemoLake(here, stack)
+        copies.copy_lake(here, people)
+        trino_access.apply(people)
+        yield copies.DemoLake(here, people)
     finally:
-        for name in PEOPLE:
-            open_accounts(stack).remove(name)
-            trino_access.apply(stack, removed=name)
-        copies.clear(stack)
+        copies.clear(people)
