@@ -115,6 +115,7 @@ def build_session(
 
     Raises EnvironmentFailed when the folder of the lake cannot be written or the JVM does not start.
     """
+    from py4j.protocol import Py4JJavaError
     from pyspark import SparkConf, SparkContext
     from pyspark.errors import PySparkRuntimeError
     from pyspark.sql import SparkSession
@@ -131,8 +132,20 @@ def build_session(
         session = SparkSession.builder.config(map={**conf, **secret}).getOrCreate()
     except (PySparkRuntimeError, OSError) as error:
         raise EnvironmentFailed(f"Spark did not start with the Java in {java_home}; try `lake doctor`.") from error
+    except Py4JJavaError as error:
+        if not conf["spark.master"].startswith("spark://"):
+            raise
+        raise no_cluster(conf["spark.master"]) from error
     unlock(session, settings)
     return session
+
+
+def no_cluster(master: str) -> EnvironmentFailed:
+    """What to say where a cluster does not take a driver on; Spark gives up after a minute."""
+    return EnvironmentFailed(
+        f"The Spark cluster {master} does not let this driver in: `make stack-status` shows whether it runs, and its "
+        f"secret has to be the file {CLUSTER_SECRET} among the lake's secrets (LAKE_SPARK_MASTER, LAKE_SECRETS)."
+    )
 
 
 def cluster_secret(settings: Settings, master: str) -> dict[str, str]:

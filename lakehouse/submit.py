@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from lakehouse import profile
 from lakehouse.errors import EnvironmentFailed, InputError
 from lakehouse.jars import read_lock
-from lakehouse.session import cluster_secret, spark_conf, unlock
+from lakehouse.session import cluster_secret, no_cluster, spark_conf, unlock
 from lakehouse.settings import Settings
 
 if TYPE_CHECKING:
@@ -74,16 +74,22 @@ def join_session(settings: Settings) -> "SparkSession":
 
     Raises InputError where its settings are of another lake or another version of Carelake.
     """
+    from py4j.protocol import Py4JJavaError
     from pyspark.errors import PySparkRuntimeError
     from pyspark.sql import SparkSession
 
     conf = _submitted_conf()
     _check(conf, settings)
-    secret = cluster_secret(settings, conf.get("spark.master", ""))
+    master = conf.get("spark.master", "")
+    secret = cluster_secret(settings, master)
     try:
         session = SparkSession.builder.config(map=dict(secret)).getOrCreate()
     except (PySparkRuntimeError, OSError) as error:
         raise EnvironmentFailed("Spark did not start in the JVM of spark-submit; try `lake doctor`.") from error
+    except Py4JJavaError as error:
+        if not master.startswith("spark://"):
+            raise
+        raise no_cluster(master) from error
     unlock(session, settings)
     return session
 

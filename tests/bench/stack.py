@@ -10,6 +10,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -57,6 +58,7 @@ def main() -> None:
     parser.add_argument("--patients", type=int, default=1000)
     parser.add_argument("--out", type=Path, default=ROOT / ".cache" / "bench" / "stack.json")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))  # so that no server stays behind
     cache = ROOT / ".cache" / "bench"
     print(f"Inventing {arguments.patients:,} people with Synthea, unless they are there already …", flush=True)
     own = Settings(home=cache, cache=Settings().cache_dir)
@@ -112,14 +114,12 @@ def starts(servers: Settings) -> list[Figure]:
 
 
 def loads(here: Settings, there: Settings, files: list[Path]) -> list[Figure]:
-    """The load of `make bench` into both lakes, then what pages ask for beside it: the other types, and gold."""
+    """The load of `make bench` into both lakes; behind it, untimed, what pages also ask for: other types, and gold."""
     of_bench = [f for kind in TYPES for f in files if f.name == f"{kind}.ndjson"]
     others = [f for f in files if f not in of_bench]
-    one, other = (load(settings, of_bench, "silver") for settings in (here, there))
+    one, other = (load(s, of_bench, [*others, ROOT / "infra" / "sample" / "faults"]) for s in (here, there))
     if one["resources"] != other["resources"]:
         raise SystemExit("Both lakes were given the same files, and not the same number of resources landed.")
-    for settings in (here, there):
-        load(settings, [*others, ROOT / "infra" / "sample" / "faults"], "silver", "gold")
     of = "the same, embedded"
     whole = sum(one["seconds"].values()), sum(other["seconds"].values())
     return [
@@ -129,10 +129,11 @@ def loads(here: Settings, there: Settings, files: list[Path]) -> list[Figure]:
     ]
 
 
-def load(settings: Settings, files: list[Path], *layers: str) -> dict[str, Any]:
+def load(settings: Settings, files: list[Path], others: list[Path]) -> dict[str, Any]:
     """What one_load.py says; a failure ends the benchmark."""
-    command = [sys.executable, str(Path(__file__).with_name("one_load.py")), *map(str, files), "--layers", *layers]
-    print(f"Loading {len(files)} files, profile {settings.profile} …", flush=True)
+    script = Path(__file__).with_name("one_load.py")
+    command = [sys.executable, str(script), *map(str, files), "--then", *map(str, others)]
+    print(f"Loading, profile {settings.profile} …", flush=True)
     done = subprocess.run(command, cwd=ROOT, env=environment(settings), check=True, stdout=subprocess.PIPE)
     said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return said
@@ -165,9 +166,12 @@ def asked(settings: Settings, person: Person | None, given: Mapping[str, Mapping
 
 
 def _at_once(moment: Moment, given: Mapping[str, Mapping[str, object]], rounds: int) -> list[tuple[str, float]]:
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
         people = [pool.submit(_in_turn, moment, given, n, rounds) for n in range(AT_ONCE)]
         return [answer for person in people for answer in person.result()]
+    finally:
+        pool.shutdown(wait=False)  # when stopped half-way, the server goes, and what still asks with it
 
 
 def _in_turn(
