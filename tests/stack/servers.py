@@ -15,12 +15,15 @@ HOME = "LAKE_TEST_STACK"
 """The folder of the stack, in the environment of the tests that `run.py` starts."""
 
 
-def kill(settings: Settings, name: str, how: signal.Signals = signal.SIGKILL) -> None:
-    """End a server without a word: it writes nothing more. It stays away until it is started."""
+_CRASH = {"postgres": signal.SIGQUIT}  # ends all its sessions, too, and recovers at its start
+
+
+def kill(settings: Settings, name: str) -> None:
+    """Let a server crash: it writes nothing more, and stays away until it is started."""
     stack, service = _find(settings, name)
     process = running(stack, service)
     assert process is not None, f"{name} does not run"
-    processes.stop(process, how, 20)
+    processes.stop(process, _CRASH.get(name, signal.SIGKILL), 20)
 
 
 def start(settings: Settings, name: str) -> None:
@@ -29,9 +32,9 @@ def start(settings: Settings, name: str) -> None:
     up(stack, [service], lambda _: None)
 
 
-def restart(settings: Settings, name: str, how: signal.Signals = signal.SIGKILL) -> None:
-    """Let it crash, and start it again: it recovers at its start."""
-    kill(settings, name, how)
+def restart(settings: Settings, name: str) -> None:
+    """Let it crash, and start it again."""
+    kill(settings, name)
     start(settings, name)
 
 
