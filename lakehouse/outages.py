@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from lakehouse import profile
-from lakehouse.errors import EnvironmentFailed, LakeError
+from lakehouse.commit_guard import UNKNOWN
+from lakehouse.errors import Conflict, EnvironmentFailed, LakeError
 from lakehouse.secrets import read_secret
 from lakehouse.settings import Settings
 
@@ -46,6 +47,11 @@ def explain(error: BaseException, settings: Settings, reads: Iterable[str] = ())
             for pattern, failure in ((_FULL, _is_full), (_REFUSED, _refuses), (_AWAY, _is_away)):
                 if pattern.search(text):
                     return failure(settings)
+        if UNKNOWN in text or ("JdbcTableOperations.doCommit" in text and _DATABASE.search(text)):
+            return Conflict(
+                f"The connection to PostgreSQL at {settings.postgres} broke in a commit, which may have happened or not. "
+                f"Nothing is half-done: run it again."
+            )
         if _DATABASE.search(text) and _DATABASE_AWAY.search(text):
             return profile.unreachable(settings)
     return _damage(text, settings, reads) if _DAMAGED.search(text) else None
