@@ -31,7 +31,7 @@ _DATABASE_AWAY = re.compile(
 _DAMAGED = re.compile(
     r"Failed to (?:fetch|open|read) (?:Parquet )?file|ParquetDecodingException|is not a Parquet file|"
     r"NotFoundException: Location does not exist|Status Code: (?:404|416)|could not verify page|could not decompress|"
-    r"FileNotFoundException|InvalidAvroMagicException|Not an Avro data file|ParquetCryptoRuntime"
+    r"can not read class \S*parquet|parquet\S*Exception: could not|FileNotFoundException|InvalidAvroMagicException|Not an Avro data file|ParquetCryptoRuntime"
 )
 _PLACE = re.compile(r"(?:s3:/|file:)?/[^\s'\"\],)]+")
 
