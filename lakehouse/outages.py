@@ -18,6 +18,10 @@ from lakehouse.settings import Settings
 
 _ASK_SECONDS = 3
 _AGAIN = "Nothing half-done is visible: run it again once that is mended."
+_CLOCK = re.compile(
+    r"RequestTimeTooSkewed|request time and the server's time is too large|Invalid update timestamp|"
+    r"Expected sorted (?:snapshot|previous metadata) log entries"
+)
 _S3 = re.compile(r"software\.amazon\.awssdk|\(Service: S3\b|AWS Error")
 _FULL = re.compile(r"Status Code: 507|XMinioStorageFull|minimum free drive threshold|HTTP response code 507")
 _REFUSED = re.compile(r"Status Code: 40[13]\b|ACCESS_DENIED|HTTP response code 40[13]\b")
@@ -42,6 +46,8 @@ def explain(error: BaseException, settings: Settings, reads: Iterable[str] = ())
     `reads` are the tables that were being read, to be named where the error itself names no file.
     """
     text = "\n".join(_texts(error))
+    if _CLOCK.search(text):
+        return _clock()
     if profile.is_on_servers(settings):
         if _S3.search(text):
             for pattern, failure in ((_FULL, _is_full), (_REFUSED, _refuses), (_AWAY, _is_away)):
@@ -111,6 +117,8 @@ def check_object_store(settings: Settings) -> None:
     try:
         is_there = client.bucket_exists(bucket_name=settings.bucket)
     except S3Error as error:
+        if error.code == "RequestTimeTooSkewed":
+            raise _clock() from error
         raise _refuses(settings) if error.response.status in (401, 403) else _is_away(settings) from error
     except (MinioException, HTTPError, OSError) as error:
         raise _is_away(settings) from error
@@ -124,6 +132,13 @@ def _texts(error: BaseException | None) -> Iterator[str]:
     while error is not None:
         yield f"{type(error).__name__}: {error}"
         error = error.__cause__ or error.__context__
+
+
+def _clock() -> EnvironmentFailed:
+    return EnvironmentFailed(
+        f"The clock of this machine differs from that of the object store, or is behind a table's last commit: set it "
+        f"right (chrony, ntpd). {_AGAIN}"
+    )
 
 
 def _is_full(settings: Settings) -> EnvironmentFailed:
