@@ -38,7 +38,7 @@ _DATABASE_AWAY = re.compile(
 _DAMAGED = re.compile(
     r"Failed to (?:fetch|open|read) (?:Parquet )?file|ParquetDecodingException|is not a Parquet file|"
     r"NotFoundException: Location does not exist|Status Code: (?:404|416)|could not verify page|could not decompress|"
-    r"can not read class \S*parquet|parquet\S*Exception: could not|FileNotFoundException|InvalidAvroMagicException|Not an Avro data file|ParquetCryptoRuntime"
+    r"can not read class \S*parquet|FileNotFoundException|InvalidAvroMagicException|Not an Avro data file"
 )
 _PLACE = re.compile(r"(?:s3:/|file:)?/[^\s'\"\],)]+")
 
@@ -58,8 +58,8 @@ def explain(error: BaseException, settings: Settings, reads: Iterable[str] = ())
                     return failure(settings)
         if UNKNOWN in text or ("JdbcTableOperations.doCommit" in text and _DATABASE.search(text)):
             return Conflict(
-                f"The connection to PostgreSQL at {settings.postgres} broke in a commit, which may have happened or not. "
-                f"Nothing is half-done: run it again."
+                f"The connection to PostgreSQL at {settings.postgres} broke in a commit, which may have happened or "
+                f"not. Nothing is half-done: run it again."
             )
         if _DATABASE.search(text) and _DATABASE_AWAY.search(text):
             return profile.unreachable(settings)
@@ -128,7 +128,7 @@ def check_object_store(settings: Settings) -> None:
         raise _is_away(settings) from error
     if not is_there:
         raise EnvironmentFailed(
-            f"The object store at {settings.s3} has no bucket {settings.bucket} (LAKE_BUCKET); `make stack-up` makes it."
+            f"The object store at {settings.s3} has no bucket {settings.bucket} (LAKE_BUCKET): `make stack-up`."
         )
 
 

@@ -132,10 +132,10 @@ def bring_back(stack: Stack, key: str) -> None:
         versions = [v for v in found if v.object_name == key]  # newest first
         earlier = [v for v in versions[1:] if not v.is_delete_marker]
         if not earlier:
-            raise InputError(f"The bucket {bucket} has no earlier version of {key}; it keeps them {NONCURRENT_DAYS} days.")
+            raise InputError(f"{bucket} has no earlier version of {key}: they go after {NONCURRENT_DAYS} days.")
         source = CopySource(bucket_name=bucket, object_name=key, version_id=earlier[0].version_id)
         client.copy_object(bucket_name=bucket, object_name=key, source=source)
     except (MinioException, HTTPError, OSError) as error:
         raise EnvironmentFailed(
-            f"MinIO at {stack.s3} did not bring {key} back ({type(error).__name__}): `make stack-status` shows what runs."
+            f"MinIO at {stack.s3} did not bring {key} back ({type(error).__name__}): see `make stack-status`."
         ) from error

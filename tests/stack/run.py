@@ -12,13 +12,14 @@ from pathlib import Path
 
 from lakehouse.settings import Settings
 from tests.stack.conftest import free_ports
+from tests.stack.servers import HOME
 
 TESTS = (
     *("tests/spark_jobs", "tests/lakehouse/test_lock.py", "tests/lakehouse/test_submit.py"),
-    *("tests/stack/test_faults.py", "tests/stack/test_restore.py"),
+    *("tests/stack/test_faults.py", "tests/stack/test_faults_store.py", "tests/stack/test_faults_commit.py"),
+    *("tests/stack/test_faults_disk.py", "tests/stack/test_faults_runs.py", "tests/stack/test_faults_clock.py"),
+    "tests/stack/test_restore.py",
 )
-HOME = "LAKE_TEST_STACK"
-"""The folder of the stack, in the environment of the tests."""
 
 
 def main(arguments: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""A commit whose answer is lost has happened, or will never: it is not done twice, and nothing that it wrote is deleted."""
+"""A commit whose answer is lost is not done twice, and nothing that it wrote is deleted."""
 
 import os
 from collections.abc import Iterator

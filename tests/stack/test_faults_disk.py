@@ -1,4 +1,4 @@
-"""The store's disk is full, or a file on it is damaged: a sentence says so, and no rows are taken from what is not whole."""
+"""The store's disk is full, or a file on it is damaged: a sentence says so, and no rows come from such a file."""
 
 import os
 import random
@@ -155,5 +155,8 @@ def test_bits_that_turn_on_the_stores_disk_are_found_by_the_store(lake: Lake, tm
         byte = disk.read(1)[0]
         disk.seek(-1, os.SEEK_CUR)
         disk.write(bytes([byte ^ 0x01]))
-    with pytest.raises(EnvironmentFailed, match=r"silver\.tiny is missing or damaged"), explained(lake.settings, TINY.name):
-        lake.spark.table("lake.silver.tiny").agg({c: "max" for c in ("tiny_id", "amount", "batch_id")}).collect()
+    with (
+        pytest.raises(EnvironmentFailed, match=r"silver\.tiny is missing or damaged"),
+        explained(lake.settings, TINY.name),
+    ):
+        lake.spark.table("lake.silver.tiny").agg(dict.fromkeys(("tiny_id", "amount", "batch_id"), "max")).collect()

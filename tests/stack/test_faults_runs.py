@@ -64,7 +64,9 @@ def test_a_run_whose_lock_went_with_postgresql_and_another_that_began_then_doubl
     check(loaded)
 
 
-def test_compaction_and_expiry_in_the_middle_of_a_run_change_nothing_in_its_result(loaded: Lake, tmp_path: Path) -> None:
+def test_compaction_and_expiry_in_the_middle_of_a_run_change_nothing_in_its_result(
+    loaded: Lake, tmp_path: Path
+) -> None:
     began = []
 
     def upkeep(table: str, begun: str) -> None:

@@ -1,4 +1,4 @@
-"""The object store dies, stays away, refuses or has damaged files: nothing is lost or doubled, and a sentence says so."""
+"""The object store dies, stays away or refuses: nothing is lost or doubled, and a sentence says so."""
 
 import os
 from collections.abc import Iterator
@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from pyarrow import fs
 
 from lakehouse import tables
 from lakehouse.errors import EnvironmentFailed, LakeError

@@ -18,8 +18,9 @@ from spark_jobs.cli import main
 from tests.stack import servers
 
 pytestmark = pytest.mark.stack
-SLOW = "SELECT count(*) FROM UNNEST(sequence(1, 10000)) a(x), UNNEST(sequence(1, 10000)) b(y), UNNEST(sequence(1, 1000)) c(z)"
-RUNNING = "SELECT count(*) FROM system.runtime.queries WHERE state = 'RUNNING' AND query LIKE '%c(z)' AND query LIKE '%count%'"
+TRILLION = "UNNEST(sequence(1, 10000)) a(x), UNNEST(sequence(1, 10000)) b(y), UNNEST(sequence(1, 10000)) c(z)"
+SLOW = f"SELECT count(*) FROM {TRILLION}"
+RUNNING = "SELECT count(*) FROM system.runtime.queries WHERE state = 'RUNNING' AND query LIKE '%a(x)%b(y)%c(z)'"
 
 
 @pytest.fixture
