@@ -86,6 +86,8 @@ def spark_conf(settings: Settings, jars: list[Path]) -> dict[str, str]:
         "spark.sql.autoBroadcastJoinThreshold": "32m",
         "spark.sql.inMemoryColumnarStorage.compressed": "false",  # rows are cached once and read twice
         "spark.sql.parquet.compression.codec": "zstd",
+        # Without it a damaged page may give wrong values; of an object store's files, the store checks what it reads.
+        "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
         **_EARLY_DATES,
         "spark.sql.execution.arrow.maxRecordsPerBatch": "0",  # batches are bounded by bytes where they are made
         "spark.python.worker.reuse": "true",

@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from catalog.mapping import CsvMapping
+from lakehouse.commit_guard import guard_commits
 from lakehouse.control import Control, open_control
 from lakehouse.lock import writing
+from lakehouse.outages import check_object_store, explained
 from lakehouse.session import spark_session
 from lakehouse.settings import Settings
 from spark_jobs.report import command
@@ -140,6 +142,11 @@ class Lake:
 
 @contextmanager
 def open_lake(settings: Settings) -> Iterator[Lake]:
-    """Take the lake's write lock and start Spark; both are let go at the end."""
-    with writing(settings), spark_session(settings) as spark:
+    """Take the lake's write lock and start Spark; both are let go at the end.
+
+    Raises EnvironmentFailed before Spark starts where a server is away or does not let us in.
+    """
+    check_object_store(settings)
+    with writing(settings), spark_session(settings) as spark, explained(settings):
+        guard_commits(spark, settings)
         yield Lake(spark, open_control(settings), settings)

@@ -7,6 +7,8 @@ Steps 2 to 4 differ by kind of job: see `conforming` (from FHIR to silver) and `
 """
 
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +18,9 @@ from catalog.registry import TABLES
 from catalog.tables.ops import QUARANTINE
 from lakehouse import quality, quarantine, tables
 from lakehouse.control import Control, Outcome, new_id, now
-from lakehouse.errors import GateFailed
+from lakehouse.errors import GateFailed, LakeError
 from lakehouse.events import Parent
+from lakehouse.outages import can_be_reached, explained
 from lakehouse.session import own_session, release, suit
 from lakehouse.settings import Settings
 from spark_jobs.building import write_mart
@@ -32,7 +35,7 @@ from spark_jobs.run import STEPS, Observer, Run, branch_name, silent
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-__all__ = ["STEPS", "Observer", "RunResult", "branch_name", "recover", "run_job", "silent"]
+__all__ = ["STEPS", "Observer", "RunResult", "branch_name", "give_up", "recover", "run_job", "silent"]
 
 
 @dataclass(frozen=True)
@@ -52,17 +55,41 @@ class RunResult:
 def recover(spark: "SparkSession", control: Control, table: Table) -> list[str]:
     """Bring the records of runs that died into line with what they did: published, or nothing at all; their ids."""
     unfinished = control.unfinished(table.name)
-    if not unfinished:
-        return []
-    published = {s.summary.get(tables.RUN_ID): s.id for s in tables.history(spark, table)}
     for run_id in unfinished:
-        tables.drop_branch(spark, table, branch_name(run_id))
-        if run_id in published:
-            control.publish(run_id, published[run_id])
-        else:
-            quarantine.take_back(spark, run_id)
-            control.finish(run_id, "interrupted", message="The process ended before it was published.")
+        _settle(spark, control, table, run_id, "interrupted", "The process ended before it was published.")
     return unfinished
+
+
+def give_up(
+    spark: "SparkSession",
+    control: Control,
+    settings: Settings,
+    table: Table,
+    run_id: str,
+    error: BaseException,
+    beside: Sequence[Table] = (),
+) -> None:
+    """Undo what a failed run wrote, also to branches of the tables `beside`, and keep why it failed.
+
+    What can't be undone, since a server is away, is left to the next run, as where the process was killed.
+    """
+    if not can_be_reached(settings):
+        return
+    message = str(error) if isinstance(error, LakeError) else type(error).__name__
+    with suppress(Exception):  # the error that is told is the one that came first
+        for other in beside:
+            tables.drop_branch(spark, other, branch_name(run_id))
+        _settle(spark, control, table, run_id, "failed", message)
+
+
+def _settle(spark: "SparkSession", control: Control, table: Table, run_id: str, state: str, message: str) -> None:
+    published = (s.id for s in tables.history(spark, table) if s.summary.get(tables.RUN_ID) == run_id)
+    tables.drop_branch(spark, table, branch_name(run_id))
+    if snapshot := next(published, None):
+        control.publish(run_id, snapshot)
+    else:
+        quarantine.take_back(spark, run_id)
+        control.finish(run_id, state, message=message)
 
 
 @tables.retried()
@@ -79,11 +106,12 @@ def run_job(
     parent: Parent | None = None,
 ) -> RunResult:
     """Run one job to a published table, in a session of its own; raises GateFailed if the gate holds it back."""
-    session = own_session(spark)
-    try:
-        return _run(session, control, settings, job, as_of, full, retry_held, observe, parent)
-    finally:
-        release(session)
+    with explained(settings, *(t.name for t in (*job.read_tables, job.writes))):
+        session = own_session(spark)
+        try:
+            return _run(session, control, settings, job, as_of, full, retry_held, observe, parent)
+        finally:
+            release(session)
 
 
 def _run(
@@ -118,14 +146,13 @@ def _run(
         control.finish(run.run_id, "unchanged", live_rows=live_rows)
         return RunResult(table.name, run.run_id, "unchanged", plan.mode, live_rows=live_rows)
     try:
-        with reported(control, settings, run.run_id, table, parent):
+        names = [t.name for t in (*job.read_tables, table)]
+        with reported(control, settings, run.run_id, table, parent), explained(settings, *names):
             result = _carry_out(run, settings)
     except GateFailed:
         raise  # recorded where it was found
     except BaseException as error:
-        tables.drop_branch(session, table, run.branch)
-        quarantine.take_back(session, run.run_id)
-        control.finish(run.run_id, "failed", message=type(error).__name__)
+        give_up(session, control, settings, table, run.run_id, error)
         raise
     return RunResult(**{**vars(result), "seconds": time.monotonic() - started})
 

@@ -8,6 +8,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -20,6 +21,7 @@ from lakehouse.control import new_id
 from lakehouse.errors import InputError, LakeError
 from lakehouse.figures import When, committed_at, look
 from lakehouse.maintain import Orphans
+from lakehouse.outages import explain
 from lakehouse.profile import warehouse
 from lakehouse.upkeep import ORPHAN_DAYS, STEPS, Decision, Figures, decide, policy_of
 from spark_jobs.job import Job
@@ -170,7 +172,10 @@ def carry_out(
                 after = json.dumps(figures.as_dict())
                 lake.control.end_upkeep(called, table.name, step, done=json.dumps(done), after=after)
         except Exception as error:
-            return Done(task, look(lake.settings, table, order.when) or figures, error)
+            failure = explain(error, lake.settings, [table.name]) or error
+            with suppress(Exception):  # a server that is away hides how far it came, and is told already
+                figures = look(lake.settings, table, order.when) or figures
+            return Done(task, figures, failure)
         return Done(task, figures)
 
     return _side_by_side(lake, one, tasks)

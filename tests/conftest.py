@@ -41,6 +41,7 @@ def spark(settings: Settings) -> "Iterator[SparkSession]":
 @pytest.fixture
 def lake(spark: "SparkSession", settings: Settings, tmp_path: Path) -> "Iterator[Lake]":
     """An empty lake of the test's own, on the session that all tests share."""
+    from lakehouse.commit_guard import guard_commits
     from lakehouse.control import open_control
     from lakehouse.session import own_session, release
     from spark_jobs.lake import Lake
@@ -48,6 +49,7 @@ def lake(spark: "SparkSession", settings: Settings, tmp_path: Path) -> "Iterator
     own = empty_lake(settings, tmp_path / "lake")
     control = open_control(own)  # makes the folder
     session = own_session(spark, own)
+    guard_commits(session, own)
     yield Lake(session, control, own)
     release(session)
 

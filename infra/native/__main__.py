@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.native.compose import configure
+from infra.native.object_store import bring_back
 from infra.native.report import follow, status
 from infra.native.runner import down, only_one, running, up
 from infra.native.secret_files import SERVICES
@@ -124,6 +125,15 @@ def provision_command() -> None:
     with only_one(stack):
         for service in all_services(stack):
             service.provision()
+
+
+@main.command("bring-back")
+@click.argument("object_name", metavar="s3://BUCKET/KEY")
+@_explained
+def bring_back_command(object_name: str) -> None:
+    """Put the version that an object had before it was overwritten or deleted in its place."""
+    bring_back(_stack(), object_name)
+    _say(f"{object_name} is as it was before.")
 
 
 @main.command("reset")

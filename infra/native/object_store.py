@@ -2,9 +2,10 @@
 
 import json
 import os
+from typing import Any
 
 from minio import Minio, MinioAdmin
-from minio.commonconfig import ENABLED, Filter
+from minio.commonconfig import ENABLED, CopySource, Filter
 from minio.credentials.providers import StaticProvider
 from minio.error import MinioException, S3Error
 from minio.lifecycleconfig import (
@@ -22,7 +23,7 @@ from infra.native import fetch, web
 from infra.native.secret_files import secret
 from infra.native.service import Launch, Say, Service
 from infra.native.stack import Stack, render
-from lakehouse.errors import EnvironmentFailed
+from lakehouse.errors import EnvironmentFailed, InputError
 
 NAME = "minio"
 ROOT_USER = "lake_root"
@@ -66,13 +67,8 @@ def _prepare(stack: Stack) -> Launch:
 
 def provision(stack: Stack) -> None:
     """Make bucket, versioning, lifecycle, policies and users, or bring them to what they should be."""
-    password, bucket = secret(stack, "minio-root"), stack.settings.bucket
-    # It says that it is ready a moment before it takes requests, and answers 503 in between.
-    retries = Retry(10, backoff_factor=0.1, status_forcelist=(500, 502, 503, 504), allowed_methods=None)
-    pool = PoolManager(timeout=Timeout(_TIMEOUT_SECONDS), retries=retries)
-    place, region, keys = str(stack.s3), stack.settings.s3_region, StaticProvider(ROOT_USER, password)
-    client = Minio(endpoint=place, credentials=keys, secure=False, region=region, http_client=pool)
-    admin = MinioAdmin(endpoint=place, credentials=keys, secure=False, region=region, http_client=pool)
+    bucket = stack.settings.bucket
+    client, admin = _client(stack), MinioAdmin(**_way(stack))
     try:
         if not client.bucket_exists(bucket_name=bucket):
             client.make_bucket(bucket_name=bucket)
@@ -94,6 +90,23 @@ def provision(stack: Stack) -> None:
         ) from error
 
 
+def _client(stack: Stack) -> Minio:
+    """The object store as its root sees it."""
+    return Minio(**_way(stack))
+
+
+def _way(stack: Stack) -> dict[str, Any]:
+    # It says that it is ready a moment before it takes requests, and answers 503 in between.
+    retries = Retry(10, backoff_factor=0.1, status_forcelist=(500, 502, 503, 504), allowed_methods=None)
+    return {
+        "endpoint": str(stack.s3),
+        "credentials": StaticProvider(ROOT_USER, secret(stack, "minio-root")),
+        "secure": False,
+        "region": stack.settings.s3_region,
+        "http_client": PoolManager(timeout=Timeout(_TIMEOUT_SECONDS), retries=retries),
+    }
+
+
 def _lifecycle() -> LifecycleConfig:
     """Old versions go after days; MinIO itself clears uploads that were never finished, after one."""
     return LifecycleConfig(
@@ -107,3 +120,22 @@ def _lifecycle() -> LifecycleConfig:
             ),
         ]
     )
+
+
+def bring_back(stack: Stack, key: str) -> None:
+    """Put the version that an object had before its newest one, or before its deletion, in its place."""
+    bucket = stack.settings.bucket
+    key = key.removeprefix(f"s3://{bucket}/")
+    client = _client(stack)
+    try:
+        found = list(client.list_objects(bucket_name=bucket, prefix=key, include_version=True))
+        versions = [v for v in found if v.object_name == key]  # newest first
+        earlier = [v for v in versions[1:] if not v.is_delete_marker]
+        if not earlier:
+            raise InputError(f"{bucket} has no earlier version of {key}: they go after {NONCURRENT_DAYS} days.")
+        source = CopySource(bucket_name=bucket, object_name=key, version_id=earlier[0].version_id)
+        client.copy_object(bucket_name=bucket, object_name=key, source=source)
+    except (MinioException, HTTPError, OSError) as error:
+        raise EnvironmentFailed(
+            f"MinIO at {stack.s3} did not bring {key} back ({type(error).__name__}): see `make stack-status`."
+        ) from error

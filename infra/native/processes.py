@@ -41,6 +41,16 @@ class _Stat:
     parent: int
     ticks: int
     state: str
+    threads: int
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it is left that holds a port or a file.
+
+        A process that was killed looks like a zombie as soon as its first thread has ended; the others may live on for
+        a moment, and as long as they do its ports are taken.
+        """
+        return self.state in "ZX" and self.threads <= 1
 
 
 def _stat(pid: int) -> _Stat | None:
@@ -50,7 +60,7 @@ def _stat(pid: int) -> _Stat | None:
     except OSError:
         return None
     fields = text.rpartition(")")[2].split()  # the name before may hold spaces and brackets
-    return _Stat(parent=int(fields[1]), ticks=int(fields[19]), state=fields[0])
+    return _Stat(parent=int(fields[1]), ticks=int(fields[19]), state=fields[0], threads=int(fields[17]))
 
 
 def boot_id() -> str:
@@ -61,7 +71,7 @@ def boot_id() -> str:
 def look(pid: int, since: str = "") -> Process | None:
     """The process of that pid, or None where it is gone or only waits to be forgotten."""
     found = _stat(pid)
-    return Process(pid, found.ticks, boot_id(), since) if found and found.state not in "ZX" else None
+    return Process(pid, found.ticks, boot_id(), since) if found and not found.is_over else None
 
 
 def is_alive(process: Process) -> bool:
@@ -137,11 +147,11 @@ def stop(process: Process, how: signal.Signals, seconds: float) -> bool:
     """End a process and its children and wait until all are gone; False where some had to be killed."""
     members = family(process)
     _signal(process, how)
-    if _wait_gone(members, seconds):
+    if wait_gone(members, seconds):
         return True
     for member in members:
         _signal(member, signal.SIGKILL)
-    _wait_gone(members, seconds)
+    wait_gone(members, seconds)
     return False
 
 
@@ -151,7 +161,8 @@ def _signal(process: Process, how: signal.Signals) -> None:
             os.kill(process.pid, how)
 
 
-def _wait_gone(processes: Iterable[Process], seconds: float) -> bool:
+def wait_gone(processes: Iterable[Process], seconds: float) -> bool:
+    """Wait until all are gone; False where some are still there after so long."""
     until = time.monotonic() + seconds
     while any(is_alive(p) for p in processes):
         if time.monotonic() > until:

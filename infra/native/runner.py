@@ -17,6 +17,7 @@ from infra.native.stack import Stack
 from lakehouse.errors import Conflict, EnvironmentFailed, LakeError
 
 STOP_SECONDS = 30
+_ENDING_SECONDS = 5
 _LAST_LINES = 12
 
 
@@ -61,6 +62,9 @@ def up(stack: Stack, services: Sequence[Service], say: Say) -> None:
     with only_one(stack):
         make_folder(stack)
         began = time.monotonic()
+        # One that was killed a moment ago still has its port, and is started anew when it is gone.
+        silent = [process for s in services if (process := running(stack, s)) and not s.is_ready()]
+        processes.wait_gone(silent, _ENDING_SECONDS)
         todo = [service for service in services if not running(stack, service)]
         for service in todo:
             check_ports(service)

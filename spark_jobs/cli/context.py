@@ -69,6 +69,11 @@ def explained(command: Callable[..., Any]) -> Callable[..., Any]:
                     err=True,
                 )
                 sys.exit(EnvironmentFailed.exit_code)
+            from lakehouse.outages import explain
+
+            if failure := explain(error, context.settings):
+                click.secho(str(failure), fg="red", err=True)
+                sys.exit(failure.exit_code)
             click.secho(
                 f"{type(error).__name__}: this was not foreseen. `lake --debug …` shows where it happened; its output "
                 f"may quote data, so look before you share it.",

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from catalog.model import Table
 from catalog.tables.ops import QUARANTINE
-from lakehouse import quarantine, tables
+from lakehouse import tables
 from lakehouse.control import FOLDER, Control, new_id, now
 from lakehouse.events import Parent
+from lakehouse.outages import explained
 from lakehouse.settings import Settings
 from spark_jobs.report import reported, settled
-from spark_jobs.runner import Observer, branch_name, recover
+from spark_jobs.runner import Observer, branch_name, give_up, recover
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -94,10 +95,9 @@ def batch(
     own = {"run_id": made.batch_id, "run_key": made.batch_id, "table_name": table.name, "as_of": ""}
     control.plan({**run, **own, "base_snapshot_id": base.id if base else None, "started_at": now()}, inputs)
     try:
-        with reported(control, settings, made.batch_id, table, parent):
+        names = (table.name, QUARANTINE.name)
+        with reported(control, settings, made.batch_id, table, parent), explained(settings, *names):
             yield made
     except BaseException as error:
-        tables.drop_branch(session, table, made.branch)
-        quarantine.take_back(session, made.batch_id)
-        control.finish(made.batch_id, "failed", message=type(error).__name__)
+        give_up(session, control, settings, table, made.batch_id, error)
         raise

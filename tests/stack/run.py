@@ -12,12 +12,12 @@ from pathlib import Path
 
 from lakehouse.settings import Settings
 from tests.stack.conftest import free_ports
+from tests.stack.servers import HOME
 
 SIDE_BY_SIDE = ("tests/spark_jobs", "tests/lakehouse/test_lock.py", "tests/lakehouse/test_submit.py")
-ALONE = ("tests/stack/test_faults.py", "tests/stack/test_restore.py")
+FAULTS = ("", "_store", "_commit", "_disk", "_runs", "_clock")
+ALONE = (*(f"tests/stack/test_faults{name}.py" for name in FAULTS), "tests/stack/test_restore.py")
 """These take servers away, and nobody else may need them then."""
-HOME = "LAKE_TEST_STACK"
-"""The folder of the stack, in the environment of the tests."""
 
 
 def main(arguments: list[str]) -> int:

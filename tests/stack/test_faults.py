@@ -1,38 +1,23 @@
 """PostgreSQL goes away in mid-run: whatever the run says, the next one leaves nothing lost and nothing doubled."""
 
 import os
-import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infra.native import processes
-from infra.native.runner import running, up
-from infra.native.services import all_services
-from infra.native.stack import Stack
 from lakehouse import profile
 from lakehouse.control import open_control
 from lakehouse.errors import EnvironmentFailed
 from lakehouse.secrets import write_secret
-from lakehouse.settings import Settings
 from spark_jobs.lake import Lake
 from tests.spark_jobs.tiny import held, ingest, observation, rows, run, write
+from tests.stack import servers
 
 pytestmark = [
     pytest.mark.stack,
-    pytest.mark.skipif("LAKE_TEST_STACK" not in os.environ, reason="`make test-stack-jobs` starts the servers"),
+    pytest.mark.skipif(servers.HOME not in os.environ, reason="`make test-stack-jobs` starts the servers"),
 ]
-
-
-def restart_postgresql(settings: Settings) -> None:
-    """Let it crash: it writes nothing more, and recovers at its start."""
-    stack = Stack(settings.model_copy(update={"home": Path(os.environ["LAKE_TEST_STACK"])}))
-    (service,) = (s for s in all_services(stack) if s.name == "postgres")
-    process = running(stack, service)
-    assert process is not None
-    processes.stop(process, signal.SIGQUIT, 20)
-    up(stack, [service], lambda _: None)
 
 
 @pytest.mark.parametrize("step", ["compute", "write", "gate", "publish", "record"])
@@ -43,7 +28,7 @@ def test_postgresql_killed_in_mid_run_loses_and_doubles_nothing(lake: Lake, tmp_
 
     def fault(table: str, begun: str) -> None:
         if begun == step:
-            restart_postgresql(lake.settings)
+            servers.restart(lake.settings, "postgres")
 
     try:
         run(lake, observe=fault)

@@ -16,6 +16,7 @@ from lakehouse import quarantine, tables
 from lakehouse.control import Control, new_id, now
 from lakehouse.errors import Conflict, LakeError
 from lakehouse.events import Parent
+from lakehouse.outages import explained
 from lakehouse.session import own_session
 from lakehouse.settings import Settings
 from spark_jobs.ingest.batch import folders
@@ -37,7 +38,7 @@ from spark_jobs.ingest.land import Progress, files_unchanged, parted, watched
 from spark_jobs.ingest.model import Layout
 from spark_jobs.ingest.tally import Counts, Tally
 from spark_jobs.report import reported, settled
-from spark_jobs.runner import Observer, branch_name, recover, silent
+from spark_jobs.runner import Observer, branch_name, give_up, recover, silent
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -79,7 +80,8 @@ def ingest_csv(
     if not new:
         return ExtractLanding(None, skipped=skipped)
     batch = _Batch(session, control, settings, mapping, new)
-    with reported(control, settings, batch.id, FHIR_RESOURCE, parent, batch.beside):
+    told = reported(control, settings, batch.id, FHIR_RESOURCE, parent, batch.beside)
+    with told, explained(settings, CSV_ROW.name, FHIR_RESOURCE.name):
         landing = batch.run(progress, observe)
         batch.publish(observe)
     return ExtractLanding(batch.id, *landing, sum(f.size for f in new), skipped, batch.empty, batch.untold)
@@ -154,10 +156,7 @@ class _Batch:
         try:
             return self._run(progress, observe)
         except BaseException as error:
-            for table in (CSV_ROW, FHIR_RESOURCE):
-                tables.drop_branch(self.session, table, self.branch)
-            quarantine.take_back(self.session, self.id)
-            self.control.finish(self.id, "failed", message=type(error).__name__)
+            give_up(self.session, self.control, self.settings, FHIR_RESOURCE, self.id, error, beside=(CSV_ROW,))
             raise
         finally:
             for frame in self.cached:
