@@ -16,7 +16,7 @@ import pyarrow as pa
 import requests
 from requests.adapters import HTTPAdapter
 from trino.auth import BasicAuthentication
-from trino.dbapi import Connection, Cursor
+from trino.dbapi import Connection
 
 from lakehouse.errors import EnvironmentFailed, InputError
 from lakehouse.secrets import read_secret
@@ -72,7 +72,7 @@ class TrinoEngine:
         self._closed = True
         self._adapter.close()
 
-    def _cursor(self, user: str) -> Cursor:
+    def _cursor(self, user: str) -> Any:
         """A cursor with a session of its own, over connections that all share: a session's headers name the user."""
         place = urlsplit(self._settings.trino)
         session = requests.Session()
@@ -84,8 +84,8 @@ class TrinoEngine:
                 f"Trino's certificate authority {self._settings.trino_ca_file} is missing: copy it from the server, "
                 "where `make stack-up` makes it, and name it in LAKE_TRINO_CA."
             )
-        connection = Connection(  # type: ignore[no-untyped-call]
-            host=place.hostname,
+        connection: Any = Connection(
+            host=place.hostname or "",
             port=place.port or 443,
             http_scheme="https",  # never a password over a line that others can read
             user=user,
@@ -98,7 +98,7 @@ class TrinoEngine:
             legacy_primitive_types=True,  # values as they were sent: they become Arrow's, without a detour
             legacy_prepared_statements=False,  # EXECUTE IMMEDIATE: one request
         )
-        return connection.cursor(stats_callback=_stopwatch(self._settings.query_seconds))  # type: ignore[no-untyped-call]
+        return connection.cursor(stats_callback=_stopwatch(self._settings.query_seconds))
 
     def _known_password(self) -> str:
         with self._lock:
@@ -119,10 +119,10 @@ def password_of(settings: Settings, user: str) -> str:
         return getpass.getpass(f"Password of {user} for {settings.trino}: ")
 
 
-def _answer(cursor: Cursor, asked: Statement, parameters: Mapping[str, object], limit: int | None) -> pa.Table:
+def _answer(cursor: Any, asked: Statement, parameters: Mapping[str, object], limit: int | None) -> pa.Table:
     """The rows; what is not wanted any more is cancelled, however this ends."""
     try:
-        cursor.execute(asked.sql, asked.values(_bindable(parameters)) or None)  # type: ignore[no-untyped-call]
+        cursor.execute(asked.sql, asked.values(_bindable(parameters)) or None)
         columns = cursor._query.columns or []  # the driver's own description says nothing of what a row holds
         rows = list(islice(cursor, limit))
     finally:
@@ -133,12 +133,12 @@ def _answer(cursor: Cursor, asked: Statement, parameters: Mapping[str, object], 
     return table
 
 
-def _let_go(cursor: Cursor) -> None:
+def _let_go(cursor: Any) -> None:
     query = cursor._query
     if query is None or query.finished:
         return
     with suppress(Exception):  # nobody waits for it any more: the server gives up on it by itself
-        cursor.cancel()  # type: ignore[no-untyped-call]
+        cursor.cancel()
 
 
 def _stopwatch(seconds: int) -> Any:

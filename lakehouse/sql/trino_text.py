@@ -6,7 +6,9 @@ The text itself goes to Trino as it is: which tables and columns somebody may re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
+from sqlglot import exp
 from sqlglot.dialects.trino import Trino
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
@@ -20,7 +22,7 @@ _LISTS = ("SHOW", "DESCRIBE", "DESC")
 
 
 class _Tokenizer(Trino.Tokenizer):
-    COMMANDS = frozenset[TokenType]()  # without it, what follows SHOW, EXPLAIN and CALL is one piece of text
+    COMMANDS: ClassVar[set[TokenType]] = set()  # without it, what follows SHOW, EXPLAIN and CALL is one piece of text
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,9 @@ def statement(sql: str) -> Statement:
     _check(tokens)
     if _lists_all_tables(tokens):
         # Trino's listing of a whole Iceberg catalog has each table twice.
-        return Statement(show_query(tokens[1:]).distinct().sql("trino"))
+        listing = show_query(tokens[1:])
+        listing.set("distinct", exp.Distinct())
+        return Statement(listing.sql("trino"))
     text, places = _placed(sql, tokens)
     return Statement(text, places, _word(tokens[0]) in ("DESCRIBE", "DESC"), _literals(tokens))
 
