@@ -1,5 +1,6 @@
 """The servers start, say what is wrong, come back after a kill, let only their own in, and stop."""
 
+import getpass
 import os
 import signal
 import socket
@@ -82,13 +83,6 @@ def _ask_trino(settings: Settings, user: str, password: str, query: str) -> list
         return connection.cursor().execute(query).fetchall()
 
 
-def _operator(settings: Settings) -> str:
-    return next(f.name for f in settings.secrets_dir.glob("trino-*") if f.name not in _OF_SERVICES)[len("trino-") :]
-
-
-_OF_SERVICES = {"trino-internal", "trino-lake_dashboard"}
-
-
 @pytest.fixture
 def control_table(stack: Settings) -> Iterator[str]:
     """A table in the control database, made as jobs make theirs."""
@@ -166,7 +160,7 @@ def test_no_default_password_opens_a_server(stack: Settings) -> None:
             with pytest.raises(psycopg.OperationalError):
                 _connect(stack, user, password, "postgres")
     with pytest.raises(trino.exceptions.HttpError, match="401"):
-        _ask_trino(stack, _operator(stack), "admin", "SELECT 1")
+        _ask_trino(stack, getpass.getuser(), "admin", "SELECT 1")
 
 
 def test_trino_and_dashboard_read_what_jobs_make_later_and_write_nothing(stack: Settings, control_table: str) -> None:
@@ -183,7 +177,10 @@ def test_trino_and_dashboard_read_what_jobs_make_later_and_write_nothing(stack: 
 def test_dashboard_writes_the_two_tables_of_what_people_do(stack: Settings) -> None:
     with _as(stack, "lake_etl") as etl, _as(stack, "lake_dashboard") as dashboard:
         open_control(stack)._engine.dispose()  # as jobs make its tables
-        dashboard.execute("INSERT INTO acknowledgements (command_id) VALUES ('c')")
+        dashboard.execute(
+            "INSERT INTO acknowledgements (command_id, table_name, check_name, note, until_on) "
+            "VALUES ('c', 't', 'c', 'n', '2026-01-01')"
+        )
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             dashboard.execute("DELETE FROM acknowledgements")
         etl.execute("DELETE FROM acknowledgements")
@@ -214,7 +211,7 @@ def test_object_store_lets_only_jobs_write_and_keeps_old_versions(stack: Setting
 
 
 def test_trino_answers_the_operator_over_tls(stack: Settings, control_table: str) -> None:
-    user = _operator(stack)
+    user = getpass.getuser()
     password = read_secret(stack, f"trino-{user}")
     assert _ask_trino(stack, user, password, "SELECT 1") == [[1]]
     with pytest.raises(trino.exceptions.TrinoUserError, match="Access Denied"):
