@@ -1,8 +1,11 @@
 """The store's disk is full, or a file on it is damaged: a sentence says so, and no rows come from such a file."""
 
+import io
 import os
 import random
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 from minio import Minio
 from minio.credentials.providers import StaticProvider
+from minio.error import S3Error
 
 from infra.native.__main__ import main as native
 from infra.native.runner import down, up
@@ -82,6 +86,7 @@ def test_a_full_disk_of_the_store_is_told_and_a_run_after_room_was_made_is_right
         run(lake, observe=fault)
     assert rows(lake) == [("a", "final", 1), ("b", "final", 2)], "readers see the earlier state"
     filler.unlink()
+    wait_for_room(lake.settings)
     run(lake)
     assert rows(lake) == [("a", "final", 1), ("b", "final", 3), ("bad", "final", 7)]
     assert held(lake) == [("c", "amount_is_not_negative")]
@@ -101,6 +106,18 @@ def fill(file: Path) -> None:
 def client(settings: Settings) -> Minio:
     keys = StaticProvider(settings.s3_user, read_secret(settings, f"minio-{settings.s3_user}"))
     return Minio(endpoint=settings.s3.removeprefix("http://"), credentials=keys, secure=False, region="us-east-1")
+
+
+def wait_for_room(settings: Settings) -> None:
+    """MinIO looks at its disk once a second: ask until it takes something."""
+    until, store = time.monotonic() + 60, client(settings)
+    while True:
+        try:
+            store.put_object(bucket_name=settings.bucket, object_name="room", data=io.BytesIO(b"x"), length=1)
+            return
+        except S3Error:
+            assert time.monotonic() < until, "the store does not see that there is room"
+            threading.Event().wait(0.2)
 
 
 def truncated(good: bytes) -> bytes:
