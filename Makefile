@@ -48,8 +48,8 @@ test-browser: $(STAMP) ## Open each page of the dashboard over the demo's lake i
 test-slow: $(STAMP) ## Run the tests that take minutes.
 	@COVERAGE_FILE=.cov-slow $(PYTEST) -m "slow and not stack" --cov --cov-report= --cov-fail-under=0 || [ $$? -eq 5 ]
 
-coverage: $(STAMP) ## Hold the lines that the three runs of tests reached against the floor.
-	@$(BIN)/coverage combine --keep --quiet .cov-quick .cov-slow .cov-stack
+coverage: $(STAMP) ## Hold the lines that all runs of tests reached against the floor.
+	@$(BIN)/coverage combine --keep --quiet .cov-quick .cov-slow .cov-stack .cov-faults
 	@$(BIN)/python infra/coverage_floor.py
 
 test-all: $(STAMP) ## Run every test with coverage.
@@ -60,7 +60,7 @@ test-stack: $(STAMP) ## Run the tests that need the servers of the stack, over t
 	@COVERAGE_FILE=.cov-stack $(BIN)/pytest -m stack tests/stack --durations=15 --cov --cov-report= --cov-fail-under=0
 
 test-stack-jobs: $(STAMP) ## Run the tests of the write path once more, on PostgreSQL and MinIO.
-	@PYTHONPATH=. $(BIN)/python tests/stack/run.py
+	@COVERAGE_FILE=.cov-faults PYTHONPATH=. $(BIN)/python tests/stack/run.py
 
 stack-up: $(STAMP) ## Start MinIO, PostgreSQL, Trino and Spark as processes; SERVICE=trino: that one and what it needs.
 	@$(BIN)/python -m infra.native up $(SERVICE)

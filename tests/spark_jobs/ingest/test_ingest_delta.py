@@ -235,6 +235,7 @@ def test_a_landing_killed_at_any_step_and_run_again_lands_each_row_once(
 
     # A process that is killed tidies nothing up.
     monkeypatch.setattr(type(lake.control), "finish", unless_dead(type(lake.control).finish))
+    monkeypatch.setattr(type(lake.control), "publish", unless_dead(type(lake.control).publish))
     monkeypatch.setattr(tables, "drop_branch", unless_dead(tables.drop_branch))
     monkeypatch.setattr(quarantine, "take_back", unless_dead(quarantine.take_back))
     make(lake.spark, folder)
