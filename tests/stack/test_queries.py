@@ -12,7 +12,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from lakehouse.control import open_control, runs
 from lakehouse.sql.engine import Person, SqlEngine, open_engine
+from lakehouse.sql.moment import open_moments
 from lakehouse.sql.queries import DASHBOARD, dashboard_names, named_query, query_names
 from lakehouse.sql.readonly import prepare
 from tests.stack.copies import DemoLake
@@ -116,3 +118,23 @@ def plain(value: Any) -> Any:
     if isinstance(value, float | Decimal) and not isinstance(value, bool):
         return float(f"{float(value):.9g}") if math.isfinite(value) else str(value)
     return value
+
+
+def test_pages_see_one_state_until_something_is_written(demo_on_servers: DemoLake) -> None:
+    moments = open_moments(demo_on_servers.as_service("lake_dashboard"), 0)
+    first = moments.now(ALL)
+    here = open_moments(demo_on_servers.here, 0).now()
+    assert {n for n, s in first.tables.items() if s.snapshot_id} == {n for n, s in here.tables.items() if s.snapshot_id}
+    assert first.tables["silver.patient"].rows == here.tables["silver.patient"].rows
+    name = f"{DASHBOARD}/newest_runs"
+    assert first.query(name).num_rows == here.query(name).num_rows
+    assert first.reads(name) == here.reads(name)
+    assert moments.now(ALL).version == first.version
+    control = open_control(demo_on_servers.there)
+    with control._engine.begin() as db:
+        db.execute(runs.update().values(live_rows=runs.c.live_rows))
+    control._engine.dispose()
+    moments.look_again()
+    later = moments.now(Person("one.analyst"))
+    assert later.version != first.version
+    assert later.scope != first.scope, "what Trino shows one person is kept for nobody else"
