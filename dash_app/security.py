@@ -43,6 +43,7 @@ class _User(UserMixin):  # type: ignore[misc]  # flask-login has no types
 
     def __init__(self, account: Account) -> None:
         self.name = account.name
+        self.stamp = account.stamp
         self.id = f"{account.name}:{account.stamp}"
 
 
@@ -56,7 +57,7 @@ def user() -> str | None:
 def person() -> Person | None:
     """In whose name the lake is asked: whoever is logged in; null where nobody has to, or nobody asks."""
     name = user()
-    return None if name is None else Person(name)
+    return None if name is None else Person(name, current_user.stamp)
 
 
 def actor() -> str:

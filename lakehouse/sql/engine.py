@@ -17,9 +17,10 @@ LAKE_SQL, DASHBOARD_SQL, DASHBOARD = "lake-sql", "dashboard-sql", "dashboard"
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody in whose name a query is asked: the name of the account."""
+    """Somebody in whose name a query is asked: the name of the account, and its stamp, which a new role changes."""
 
     name: str
+    stamp: str = ""
 
 
 class SqlEngine(Protocol):

@@ -58,8 +58,8 @@ class TrinoMoment:
 
     @property
     def scope(self) -> str:
-        """The person: what Trino shows is kept for nobody else; see Moment."""
-        return self.person.name if self.person else ""
+        """The person as they are now: what Trino shows is kept for nobody else, nor for an earlier role; see Moment."""
+        return f"{self.person.name}:{self.person.stamp}" if self.person else ""
 
     def query(self, name: str, parameters: Mapping[str, object] = {}) -> pa.Table:
         """The answer of a query that ships; see Moment."""

@@ -5,6 +5,7 @@ On servers somebody asks who sees everything: what other roles see instead is wh
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -138,3 +139,5 @@ def test_pages_see_one_state_until_something_is_written(demo_on_servers: DemoLak
     later = moments.now(Person("one.analyst"))
     assert later.version != first.version
     assert later.scope != first.scope, "what Trino shows one person is kept for nobody else"
+    again = moments.now(replace(ALL, stamp="of another password or role"))
+    assert again.scope != first.scope, "nor for the same person in another role"
