@@ -8,36 +8,26 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from lakehouse import maintain, tables
+from lakehouse import maintain
 from lakehouse.errors import Conflict
 from lakehouse.lock import writing
 from lakehouse.upkeep import policy_of
 from spark_jobs.cli import main
 from spark_jobs.lake import Lake
-from tests.spark_jobs.tiny import TINY, held, ingest, observation, rows, run, write
+from tests.spark_jobs.tiny import TINY, ingest, observation, run, write
 from tests.stack import servers
+from tests.stack.oracle import check, load
 
 pytestmark = [
     pytest.mark.stack,
     pytest.mark.skipif(servers.HOME not in os.environ, reason="`make test-stack-jobs` starts the servers"),
 ]
-AFTER = [("a", "final", 1), ("b", "final", 3), ("bad", "final", 7)]
 
 
 @pytest.fixture
 def loaded(lake: Lake, tmp_path: Path) -> Lake:
     """A lake whose next run has something new to read."""
-    ingest(lake, write(tmp_path, "a.ndjson", [observation("a", 1), observation("b", 2), observation("bad", -1)]))
-    run(lake)
-    ingest(lake, write(tmp_path, "b.ndjson", [observation("b", 3), observation("c", -4), observation("bad", 7)]))
-    return lake
-
-
-def check(lake: Lake) -> None:
-    assert rows(lake) == AFTER
-    assert held(lake) == [("c", "amount_is_not_negative")]
-    assert not lake.control.unfinished(TINY.name)
-    assert tables.branches(lake.spark, TINY) == []
+    return load(lake, tmp_path)
 
 
 def test_a_run_and_upkeep_beside_a_run_are_refused_in_a_sentence(lake: Lake) -> None:

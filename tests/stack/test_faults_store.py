@@ -15,15 +15,14 @@ from lakehouse.secrets import read_secret, write_secret
 from lakehouse.settings import Settings
 from spark_jobs.cli import main
 from spark_jobs.lake import Lake, open_lake
-from tests.spark_jobs.tiny import TINY, held, ingest, observation, rows, run, write
+from tests.spark_jobs.tiny import TINY, held, ingest, observation, run, write
 from tests.stack import servers
+from tests.stack.oracle import check, load
 
 pytestmark = [
     pytest.mark.stack,
     pytest.mark.skipif(servers.HOME not in os.environ, reason="`make test-stack-jobs` starts the servers"),
 ]
-BEFORE = [("a", "final", 1), ("b", "final", 2)]
-AFTER = [("a", "final", 1), ("b", "final", 3), ("bad", "final", 7)]
 
 
 @pytest.fixture(autouse=True)
@@ -35,18 +34,7 @@ def store_comes_back(settings: Settings) -> Iterator[None]:
 @pytest.fixture
 def loaded(lake: Lake, tmp_path: Path) -> Lake:
     """A lake whose next run has something new to read."""
-    ingest(lake, write(tmp_path, "a.ndjson", [observation("a", 1), observation("b", 2), observation("bad", -1)]))
-    run(lake)
-    ingest(lake, write(tmp_path, "b.ndjson", [observation("b", 3), observation("c", -4), observation("bad", 7)]))
-    return lake
-
-
-def check(lake: Lake) -> None:
-    """The oracle: rows as they should be, each record accounted for, nothing left over."""
-    assert rows(lake) == AFTER
-    assert held(lake) == [("c", "amount_is_not_negative")]
-    assert not lake.control.unfinished(TINY.name)
-    assert tables.branches(lake.spark, TINY) == []
+    return load(lake, tmp_path)
 
 
 @pytest.mark.parametrize("step", ["quarantine", "write", "gate", "publish"])
