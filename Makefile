@@ -88,8 +88,8 @@ format: $(STAMP) ## Put the code into its usual form.
 	@$(BIN)/ruff check --fix-only $(CODE)
 	@$(BIN)/ruff format $(CODE)
 
-bench: $(STAMP) ## Measure throughput and memory; prints a table and writes JSON.
-	@$(BIN)/python tests/bench/bench.py
+bench: $(STAMP) ## Measure throughput and memory; BENCH=--everything loads all types, to gold. Prints a table and writes JSON.
+	@$(BIN)/python tests/bench/bench.py $(BENCH)
 
 bench-dashboard: $(STAMP) ## Measure the dashboard with 500 users and a browser; prints a table and writes JSON.
 	@$(BIN)/python tests/bench/dashboard.py

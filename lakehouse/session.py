@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from lakehouse import profile
 from lakehouse.errors import EnvironmentFailed
+from lakehouse.jvm import remember_classes
 from lakehouse.secrets import read_secret
 from lakehouse.settings import Settings
 
@@ -23,7 +24,8 @@ _LOG_CONFIG = Path(__file__).with_name("log4j2.properties")
 _opening = threading.Lock()
 FEW_ROWS = 150_000
 """Below, interpreting a table's expressions costs less than compiling them (infra/decisions/interpreted.md)."""
-
+_ROWS_A_PARTITION = 50_000
+"""Where expressions are interpreted: a task costs as much before its first row as for some thousands of them."""
 
 _JVM = (
     "-XX:+UseParallelGC",
@@ -94,6 +96,10 @@ def spark_conf(settings: Settings, jars: list[Path]) -> dict[str, str]:
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.extraJavaOptions": f"{' '.join(_JVM)} -Dlog4j2.configurationFile={_LOG_CONFIG}",
         "spark.executor.extraJavaOptions": " ".join(_JVM),  # how they log, the cluster says
+        # Spark writes every plan out as text for pages that are off, once a stage where it adapts them: a quarter of
+        # what the driver did on a day of few changes. The parts of a table's name, which lineage reads, still fit.
+        "spark.sql.debug.maxToStringFields": "4",
+        "spark.sql.ui.explainMode": "simple",
         "spark.sql.maxPlanStringLength": "1000",
     }
 
@@ -194,11 +200,15 @@ def release(session: "SparkSession") -> None:
 def suit(session: "SparkSession", rows: int) -> None:
     """Let Spark interpret the expressions of this session's queries where they see few rows, else compile them.
 
-    Compiling costs seconds for each wide table, whatever the number of rows. The results are the same.
+    Compiling costs seconds for each wide table, whatever the number of rows. So does planning anew after each stage,
+    which is left out too. The results are the same.
     """
     is_few = rows < FEW_ROWS
     session.conf.set("spark.sql.codegen.wholeStage", str(not is_few).lower())
     session.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN" if is_few else "FALLBACK")
+    session.conf.set("spark.sql.adaptive.enabled", str(not is_few).lower())
+    most = session.sparkContext.getConf().get("spark.sql.shuffle.partitions", "200")
+    session.conf.set("spark.sql.shuffle.partitions", str(1 + rows // _ROWS_A_PARTITION) if is_few else most)
 
 
 def spark_jars(settings: Settings) -> list[Path]:
@@ -223,6 +233,7 @@ def spark_session(settings: Settings) -> "Iterator[SparkSession]":
         session = join_session(settings)
     else:
         session = build_session(settings, find_java().home, spark_jars(settings))
+    remember_classes(session)
     try:
         yield session
     finally:

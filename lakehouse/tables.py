@@ -4,9 +4,10 @@ Nothing here decides anything; the order of these steps is the runner's.
 """
 
 import functools
+import json
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from catalog.derive.ddl import create_table
 from catalog.model import Table
 from lakehouse.errors import Conflict
+from lakehouse.jvm import java_class
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -79,11 +81,14 @@ def ensure(spark: "SparkSession", table: Table) -> None:
 
 def history(spark: "SparkSession", table: Table, branch: str = "main") -> Iterator[Snapshot]:
     """Snapshots of a branch, newest first, back to the oldest that was not expired; none for an empty table."""
+    parser = java_class(spark, "org.apache.iceberg.SnapshotParser")
     iceberg = load(spark, table)
     snapshot = iceberg.snapshot(branch)
     while snapshot is not None:
-        parent = snapshot.parentId()
-        yield Snapshot(snapshot.snapshotId(), parent, dict(snapshot.summary()), snapshot.operation() or "append")
+        told = json.loads(parser.toJson(snapshot))  # one call, where a Java map takes several for each entry
+        summary = told.get("summary", {})
+        parent = told.get("parent-snapshot-id")
+        yield Snapshot(told["snapshot-id"], parent, summary, summary.pop("operation", "append"))
         snapshot = iceberg.snapshot(parent) if parent is not None else None
 
 
@@ -123,6 +128,44 @@ def read_appended(spark: "SparkSession", table: Table, after: int | None, until:
         return read(spark, table, until)
     options = {"start-snapshot-id": str(after), "end-snapshot-id": str(until)}
     return spark.read.options(**options).table(full_name(table))
+
+
+def changed(
+    spark: "SparkSession", table: Table, before: int | None, after: int | None
+) -> tuple["DataFrame", "DataFrame"]:
+    """Rows at two snapshots, less those that no run in between wrote: what was replaced, and what runs wrote.
+
+    Rows of a key may still be equal. Where the runs in between are not known, or rows may have been deleted
+    without a mark, all rows.
+    """
+    from pyspark.sql import functions as F
+
+    old, new = read(spark, table, before), read(spark, table, after)
+    runs = _runs_between(spark, table, before, after) if "is_deleted" in new.columns else None
+    if runs is None:
+        return old, new
+    written = new.where(F.col("run_id").isin(runs))
+    keys = written.select(*table.key)
+    return old.join(keys, list(table.key), "left_semi"), written
+
+
+def _runs_between(spark: "SparkSession", table: Table, before: int | None, after: int | None) -> list[str] | None:
+    """Ids of the runs that made the snapshots after one, up to another; None if that can't be told."""
+    if before is None or after is None:
+        return None
+    found: list[str] = []
+    snapshots = {s.id: s for s in history(spark, table)}
+    at: int | None = after
+    while at != before:
+        if at is None or at not in snapshots:
+            return None
+        snapshot = snapshots[at]
+        if snapshot.operation != REPLACE:
+            if RUN_ID not in snapshot.summary:
+                return None
+            found.append(snapshot.summary[RUN_ID])
+        at = snapshot.parent
+    return found
 
 
 def read_branch(spark: "SparkSession", table: Table, branch: str) -> "DataFrame":
@@ -165,15 +208,8 @@ def replace_all(rows: "DataFrame", table: Table, branch: str, stamp: Mapping[str
     writer.overwrite(F.lit(True))
 
 
-def merge(
-    rows: "DataFrame",
-    table: Table,
-    branch: str,
-    stamp: Mapping[str, str],
-    unless_same: list[str],
-    gone: str | None = None,
-) -> None:
-    """Insert or update by key in one commit; a row whose `unless_same` columns all agree is left alone.
+def merge(rows: "DataFrame", table: Table, branch: str, stamp: Mapping[str, str], gone: str | None = None) -> None:
+    """Insert or update by key in one commit; `rows` are new or differ from the table's, for each one is written.
 
     `gone` names a boolean column of `rows` beside the table's own: a row of that key is deleted where it is true.
     """
@@ -181,16 +217,28 @@ def merge(
     source = f"merge_{branch}"
     rows.createOrReplaceTempView(source)
     on = " AND ".join(f"t.{k} = s.{k}" for k in table.key)
-    same = " AND ".join(f"t.{c} <=> s.{c}" for c in unless_same)
     statement = (
         f"MERGE INTO {full_name(table)}.branch_{branch} t USING {source} s ON {on} "
         + (f"WHEN MATCHED AND s.{gone} THEN DELETE " if gone else "")
-        + f"WHEN MATCHED AND NOT ({same}) THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
+        + "WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
     )
     try:
         _stamped(spark, stamp, lambda: spark.sql(statement))
     finally:
         spark.catalog.dropTempView(source)
+
+
+def different(rows: "DataFrame", others: "DataFrame", table: Table, columns: Sequence[str]) -> "DataFrame":
+    """The rows whose key is not among the `others`, or whose `columns` are not all the same there; null equals null."""
+    from pyspark.sql import functions as F
+
+    same = F.lit(True)
+    for name in columns:
+        same &= rows[name].eqNullSafe(others[name])
+    is_one = F.lit(True)
+    for name in table.key:
+        is_one &= rows[name] == others[name]
+    return rows.join(others, is_one & same, "left_anti")
 
 
 def execute_stamped(spark: "SparkSession", statement: str, stamp: Mapping[str, str]) -> None:
@@ -258,7 +306,6 @@ def _stamped(spark: "SparkSession", stamp: Mapping[str, str], work: Callable[[],
     MERGE takes no write options and the session setting of that name does nothing in Iceberg 1.12, so the work runs
     inside `CommitMetadata.withCommitProperties`, which keeps the properties by thread.
     """
-    gateway: Any = spark.sparkContext._gateway
     failure: list[BaseException] = []
 
     class Work:
@@ -272,20 +319,19 @@ def _stamped(spark: "SparkSession", stamp: Mapping[str, str], work: Callable[[],
             implements: tuple[str, ...] = ("java.util.concurrent.Callable",)
 
     with _callbacks(spark):
-        jvm: Any = spark.sparkContext._jvm
-        properties = jvm.java.util.HashMap()
+        properties = java_class(spark, "java.util.HashMap")()
         for key, value in stamp.items():
             properties.put(key, value)
-        failed = gateway.jvm.java.lang.Class.forName("java.lang.RuntimeException")
-        jvm.org.apache.iceberg.spark.CommitMetadata.withCommitProperties(properties, Work(), failed)
+        failed = java_class(spark, "java.lang.Class").forName("java.lang.RuntimeException")
+        java_class(spark, "org.apache.iceberg.spark.CommitMetadata").withCommitProperties(properties, Work(), failed)
     if failure:
         raise failure[0]
 
 
 def load(spark: "SparkSession", table: Table) -> Any:
     """The Iceberg table object, freshly read."""
-    jvm: Any = spark.sparkContext._jvm
-    return jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(spark._jsparkSession, full_name(table))
+    util = java_class(spark, "org.apache.iceberg.spark.Spark3Util")
+    return util.loadIcebergTable(spark._jsparkSession, full_name(table))
 
 
 def retried(times: int = 3) -> Callable[[Callable[..., T]], Callable[..., T]]:

@@ -71,10 +71,11 @@ def _merge(run: Run, plan: MartPlan, sources: "dict[str, DataFrame]", chosen: "D
     try:
         was = narrowed_to(tables.read(run.session, table, run.base), chosen, by)
         gone = was.join(made.select(*table.key), list(table.key), "left_anti").select(*made.columns)
-        changes = made.withColumn(_GONE, F.lit(False)).unionByName(gone.withColumn(_GONE, F.lit(True)))
-        tables.make_branch(run.session, table, run.branch, run.base)
         compared = [name for name in made_columns(table) if name not in table.key]
-        tables.merge(changes, table, run.branch, run.stamp, unless_same=compared, gone=_GONE)
+        new = tables.different(made, was, table, compared)
+        changes = new.withColumn(_GONE, F.lit(False)).unionByName(gone.withColumn(_GONE, F.lit(True)))
+        tables.make_branch(run.session, table, run.branch, run.base)
+        tables.merge(changes, table, run.branch, run.stamp, gone=_GONE)
     finally:
         made.unpersist()
 

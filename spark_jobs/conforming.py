@@ -1,5 +1,6 @@
 """Steps 2 to 4 of a job from FHIR to silver: judge each record, hold back what is bad, write what is good."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,17 +14,18 @@ from spark_jobs.evaluate import (
     contested,
     evaluate,
     judge,
+    judge_some,
     looked_at,
     quarantine_rows,
     withdrawn_rows,
 )
 from spark_jobs.job import RECORD
 from spark_jobs.lineage import record_lineage
-from spark_jobs.plan import Plan, lookup_rows, records_to_evaluate
+from spark_jobs.plan import Plan, affected, lookup_rows, records_of
 from spark_jobs.run import Run, Written
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, Row
 
 
 @dataclass(frozen=True)
@@ -43,42 +45,79 @@ class Counted:
 
 def write_records(run: Run, plan: Plan) -> Written | None:
     """Evaluate the records of the plan and write to the run's branch; None if there were none."""
-    from pyspark import StorageLevel
-
-    from lakehouse.fhir import compile_view
-
-    session, table = run.session, run.table
-    # 2. Compute once. Killed here: nothing.
-    run.begin("compute")
-    lookups = {k.argument: lookup_rows(session, k, plan.inputs[k.table.name]) for k in plan.job.lookups}
-    records = records_to_evaluate(session, plan)
-    looked = looked_at(records).collect()[0]
-    suit(session, looked["records"])
-    is_shaped = looked["misshapen"] == 0
-    evaluated = evaluate(plan.job, compile_view(plan.job.view), records, lookups, plan.as_of, is_shaped=is_shaped)
-    record_lineage(run.control, plan, evaluated)
-    cached = evaluated = evaluated.persist(StorageLevel.MEMORY_AND_DISK)
-    try:
-        counted = _count(evaluated, table)
-        rivals = contested(records)
-        if (len(table.key) > 1 and QUARANTINED in counted.total()) or not rivals.isEmpty():
-            evaluated = judge(evaluated, rivals, table)
-            counted = _count(evaluated, table)
+    with ExitStack() as cached:
+        # 2. Compute once. Killed here: nothing.
+        run.begin("compute")
+        chosen = _records(run, plan, cached)
+        if chosen is None:
+            return None
+        evaluated, counted = _judged(run, plan, chosen, cached)
         totals = counted.total()
         if not totals:
             return None
         # 3. Quarantine first. Killed here: rows of a run that came to nothing, taken back by the next one.
         run.begin("quarantine")
-        quarantine.settle(session, table, evaluated.select(f"{RECORD}.resource_id"), run.run_id)
+        quarantine.settle(run.session, run.table, evaluated.select(f"{RECORD}.resource_id"), run.run_id)
         if totals.get(QUARANTINED):
-            quarantine.hold(session, quarantine_rows(evaluated, table, run.run_id), run.run_id)
+            quarantine.hold(run.session, quarantine_rows(evaluated, run.table, run.run_id), run.run_id)
         # 4. Write to a branch, in one commit. Killed here: a stray branch.
         run.begin("write")
-        _write(run, plan, evaluated, has_rows=ACCEPTED in totals)
-    finally:
-        cached.unpersist()
-    live_rows = tables.live(tables.read_branch(session, table, run.branch)).count()
-    return Written(live_rows, quality.warning_outcomes(table, counted.warnings), totals, counted.rows)
+        _write(run, plan, evaluated, chosen.ids, cached, has_rows=ACCEPTED in totals)
+    suit(run.session, plan.base.rows if plan.base else chosen.looked["records"])
+    live_rows = tables.live(tables.read_branch(run.session, run.table, run.branch)).count()
+    return Written(live_rows, quality.warning_outcomes(run.table, counted.warnings), totals, counted.rows)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The records to evaluate, by their `ids` or all of the type, and what `looked_at` says of them."""
+
+    records: "DataFrame"
+    ids: "DataFrame | None"
+    looked: "Row"
+
+
+def _records(run: Run, plan: Plan, cached: ExitStack) -> Chosen | None:
+    """What the plan asks for. Where that is not everything it is read once and kept, payloads too: None if nothing."""
+    records, ids = records_of(run.session, plan), affected(run.session, plan)
+    if ids is not None:
+        suit(run.session, plan.base.rows if plan.base else 0)
+        ids = _keep(ids, cached)
+        if ids.isEmpty():
+            return None
+        records = _keep(records.join(ids, "resource_id", "left_semi"), cached)
+    return Chosen(records, ids, looked_at(records).collect()[0])
+
+
+def _judged(run: Run, plan: Plan, chosen: Chosen, cached: ExitStack) -> "tuple[DataFrame, Counted]":
+    """Rows with the verdict of all versions of a record, and what was counted in the pass that made them."""
+    from lakehouse.fhir import compile_view
+
+    session, table, looked = run.session, run.table, chosen.looked
+    suit(session, looked["records"])
+    lookups = {k.argument: lookup_rows(session, k, plan.inputs[k.table.name]) for k in plan.job.lookups}
+    is_shaped = looked["misshapen"] == 0
+    view = compile_view(plan.job.view)
+    evaluated = evaluate(plan.job, view, chosen.records, lookups, plan.as_of, is_shaped=is_shaped)
+    record_lineage(run.control, plan, evaluated)
+    if chosen.ids is not None:
+        evaluated = _keep(judge(evaluated, table), cached)
+        return evaluated, _count(evaluated, table)
+    evaluated = _keep(evaluated, cached)
+    counted = _count(evaluated, table)
+    is_contested = looked["records"] > looked["resources"]
+    if is_contested or (len(table.key) > 1 and QUARANTINED in counted.total()):
+        evaluated = judge_some(evaluated, contested(chosen.records), table)
+        counted = _count(evaluated, table)
+    return evaluated, counted
+
+
+def _keep(frame: "DataFrame", cached: ExitStack) -> "DataFrame":
+    """Compute it once, when it is first asked for, and keep it until the end."""
+    from pyspark import StorageLevel
+
+    cached.callback(frame.unpersist)
+    return frame.persist(StorageLevel.MEMORY_AND_DISK)
 
 
 def _count(evaluated: "DataFrame", table: Table) -> Counted:
@@ -96,7 +135,9 @@ def _count(evaluated: "DataFrame", table: Table) -> Counted:
     return Counted(counts, {n: sum(row[n] for row in rows if row["status"] == ACCEPTED) for n in names})
 
 
-def _write(run: Run, plan: Plan, evaluated: "DataFrame", *, has_rows: bool) -> None:
+def _write(
+    run: Run, plan: Plan, evaluated: "DataFrame", ids: "DataFrame | None", cached: ExitStack, *, has_rows: bool
+) -> None:
     session, table, branch = run.session, run.table, run.branch
     tables.make_branch(session, table, branch, run.base)
     rows = accepted_rows(evaluated, table, run.run_id)
@@ -104,7 +145,12 @@ def _write(run: Run, plan: Plan, evaluated: "DataFrame", *, has_rows: bool) -> N
         if has_rows:
             tables.append(rows, table, branch, run.stamp)
         return
-    live = tables.live(tables.read(session, table, plan.base.id))
-    changes = rows.unionByName(withdrawn_rows(evaluated, live, table, run.run_id))
+    suit(session, plan.base.rows)
+    was = tables.read(session, table, plan.base.id)
+    if ids is not None:
+        key = table.key[0]
+        was = _keep(was.join(ids.withColumnRenamed("resource_id", key), key, "left_semi"), cached)
     compared = [c.name for c in table.columns if c.name not in (*table.key, "run_id")]
-    tables.merge(changes, table, branch, run.stamp, unless_same=compared)
+    withdrawn = withdrawn_rows(evaluated, tables.live(was), table, run.run_id)
+    changes = tables.different(rows, was, table, compared).unionByName(withdrawn)
+    tables.merge(_keep(changes, cached), table, branch, run.stamp)

@@ -66,13 +66,18 @@ def version() -> "Column":
 
 
 def looked_at(records: "DataFrame") -> "DataFrame":
-    """One row: how many bronze `records` there are, and how many of them are `misshapen`, for landing can't say that
-    they have FHIR's shape. Reads no payload.
+    """One row: how many bronze `records` there are, how many of them are `misshapen`, for landing can't say that they
+    have FHIR's shape, and how many `resources` they are versions of. Reads no payload.
     """
     from pyspark.sql import functions as F
 
     is_misshapen = ~F.col("is_deleted") & ~F.coalesce("has_fhir_shape", F.lit(False))
-    return records.agg(F.count("*").alias("records"), F.count_if(is_misshapen).alias("misshapen"))
+    versions = records.groupBy("resource_id").agg(F.count("*").alias("n"), F.count_if(is_misshapen).alias("misshapen"))
+    return versions.agg(
+        F.coalesce(F.sum("n"), F.lit(0)).alias("records"),
+        F.coalesce(F.sum("misshapen"), F.lit(0)).alias("misshapen"),
+        F.count("*").alias("resources"),
+    )
 
 
 def narrowed(records: "DataFrame") -> "DataFrame":
@@ -153,34 +158,41 @@ def contested(records: "DataFrame") -> "DataFrame":
     return records.groupBy("resource_id").agg(F.count("*").alias("n")).where("n > 1").select("resource_id")
 
 
-def judge(evaluated: "DataFrame", contested_ids: "DataFrame", table: Table) -> "DataFrame":
+def judge(evaluated: "DataFrame", table: Table) -> "DataFrame":
     """The same rows with the status that all versions and rows of a record decide together.
 
     The newest good version wins. One bad row makes the record bad. A bad version is held back only while it is newer
-    than the good one; older versions are superseded. Only contested records, and those with a bad row where a record
-    has several, are gathered; all others pass as they are.
+    than the good one; older versions are superseded.
     """
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
     r = F.col(RECORD)
-    ids = contested_ids
+    of_record = Window.partitionBy(r.resource_id)
+    of_version = Window.partitionBy(r.resource_id, r.version)
+    gathered = evaluated.withColumn(
+        "_reasons", F.array_distinct(F.flatten(F.collect_list(r.reasons).over(of_version)))
+    ).withColumn("_best", F.max(F.when(F.size("_reasons") == 0, r.version)).over(of_record))
+    status = F.when(r.version < F.col("_best"), SUPERSEDED).otherwise(_status(F.col("_reasons")))
+    verdict = _with_verdict(status, F.col("_reasons"), f"{RECORD}.warnings")
+    return gathered.select(*own_columns(table), verdict)
+
+
+def judge_some(evaluated: "DataFrame", contested_ids: "DataFrame", table: Table) -> "DataFrame":
+    """The same as `judge`, where few records have several versions: all others pass as they are.
+
+    Gathered are contested records, and those with a bad row where a record has several.
+    """
+    from pyspark.sql import functions as F
+
+    ids = contested_ids.select(F.col("resource_id").alias("_id"))
     if len(table.key) > 1:
-        bad = evaluated.where(r.status == QUARANTINED)
-        ids = ids.union(bad.select(f"{RECORD}.resource_id"))
-    key = [F.col(f"{RECORD}.resource_id").alias("_id"), F.col(f"{RECORD}.version").alias("_version")]
-    few = evaluated.select(*key, f"{RECORD}.reasons").join(
-        ids.distinct().select(F.col("resource_id").alias("_id")), "_id", "left_semi"
-    )
-    gathered = few.groupBy("_id", "_version").agg(
-        F.array_distinct(F.flatten(F.collect_list("reasons"))).alias("_reasons")
-    )
-    good = F.max(F.when(F.size("_reasons") == 0, F.col("_version"))).over(Window.partitionBy("_id"))
-    verdicts = gathered.withColumn("_best", good)
-    joined = evaluated.join(verdicts, (r.resource_id == F.col("_id")) & (r.version == F.col("_version")), "left")
-    reasons = F.coalesce("_reasons", r.reasons)
-    status = F.when(r.version < F.col("_best"), SUPERSEDED).otherwise(_status(reasons))
-    return joined.withColumn("_warnings", r.warnings).select(*own_columns(table), _with_verdict(status, reasons))
+        bad = evaluated.where(F.col(f"{RECORD}.status") == QUARANTINED)
+        ids = ids.union(bad.select(F.col(f"{RECORD}.resource_id").alias("_id")))
+    is_one = F.col(f"{RECORD}.resource_id") == F.col("_id")
+    ids = ids.distinct()
+    some = judge(evaluated.join(ids, is_one, "left_semi"), table)
+    return evaluated.join(ids, is_one, "left_anti").unionByName(some)
 
 
 def accepted_rows(evaluated: "DataFrame", table: Table, run_id: str) -> "DataFrame":

@@ -15,6 +15,7 @@ from catalog.tables.bronze import FHIR_RESOURCE
 from catalog.tables.record import RECORD as RECORD_COLUMNS
 from lakehouse.control import Control
 from lakehouse.fhir.program import Program, compile_program
+from lakehouse.jvm import java_class
 from lakehouse.lineage import Relation, Value, made_of, merged, plan_of, put_in, stand_in, trace
 from spark_jobs.evaluate import VIEW, accepted_rows, judge, narrowed
 from spark_jobs.job import RECORD, Job
@@ -81,7 +82,7 @@ def _verdict(evaluated: "DataFrame", record: Value, table: Table) -> Relation:
     with _tracing:
         if (found := _verdicts.get(len(table.key) > 1)) is None:
             rows = _empty(evaluated.sparkSession, evaluated._jdf.schema(), _EVALUATED)
-            judged = judge(rows, rows.select(f"{RECORD}.resource_id"), table)
+            judged = judge(rows, table)
             plan = plan_of(accepted_rows(judged, table, run_id=""))
             found = _verdicts[len(table.key) > 1] = trace(plan, {_EVALUATED: {RECORD: stand_in(record)}})
     return found
@@ -137,13 +138,12 @@ def _empty(spark: "SparkSession", schema: Any, alias: str) -> "DataFrame":
     """No rows of a Java schema, under an alias."""
     from pyspark.sql import DataFrame
 
-    jvm: Any = spark.sparkContext._jvm
-    return DataFrame(spark._jsparkSession.createDataFrame(jvm.java.util.ArrayList(), schema), spark).alias(alias)
+    no_rows = java_class(spark, "java.util.ArrayList")()
+    return DataFrame(spark._jsparkSession.createDataFrame(no_rows, schema), spark).alias(alias)
 
 
 def _spark_schema(spark: "SparkSession", table: Table) -> Any:
-    jvm: Any = spark.sparkContext._jvm
-    return jvm.org.apache.spark.sql.types.StructType.fromDDL(spark_schema(table.columns))
+    return java_class(spark, "org.apache.spark.sql.types.StructType").fromDDL(spark_schema(table.columns))
 
 
 def _edges(output: Node, value: Value) -> set[Edge]:

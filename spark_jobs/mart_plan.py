@@ -102,7 +102,11 @@ def _can_tell(spark: "SparkSession", mart: Mart, source: Source, before: Mapping
 
 def source_rows(spark: "SparkSession", source: Source, snapshot: int | None) -> "DataFrame":
     """Live rows of a source with the columns that the mart declares."""
-    return tables.live(tables.read(spark, source.table, snapshot)).select(*source.columns)
+    return _declared(source, tables.read(spark, source.table, snapshot))
+
+
+def _declared(source: Source, rows: "DataFrame") -> "DataFrame":
+    return tables.live(rows).select(*source.columns)
 
 
 def subjects(spark: "SparkSession", plan: MartPlan) -> "DataFrame | None":
@@ -118,8 +122,9 @@ def subjects(spark: "SparkSession", plan: MartPlan) -> "DataFrame | None":
     by = str(plan.job.by)
     found = []
     for source in _changed(plan.job, plan.since["inputs"], plan.inputs):
-        before = source_rows(spark, source, plan.since["inputs"].get(source.table.name))
-        after = source_rows(spark, source, plan.inputs[source.table.name])
+        seen = plan.since["inputs"].get(source.table.name)
+        rows = tables.changed(spark, source.table, seen, plan.inputs[source.table.name])
+        before, after = (_declared(source, some) for some in rows)
         both = before.withColumn("_n", F.lit(-1)).unionAll(after.withColumn("_n", F.lit(1)))
         uneven = both.groupBy(*source.columns).agg(F.sum("_n").alias("_n")).where("_n <> 0")
         found.append(uneven.select(by))

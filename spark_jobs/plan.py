@@ -115,37 +115,42 @@ def _can_tell(spark: "SparkSession", job: Job, arrived: Arrivals, last: Mapping[
     )
 
 
-def records_to_evaluate(spark: "SparkSession", plan: Plan) -> "DataFrame":
-    """Rows of bronze.fhir_resource of the job's type, as pinned.
+def affected(spark: "SparkSession", plan: Plan) -> "DataFrame | None":
+    """Ids of the records that may come out differently, each once: column resource_id. None: all.
 
-    All of them, or in an incremental run all versions of each record that may come out differently: a new version
-    came, it was held back before, a looked-up value changed. They are read at bronze's newest snapshot: the rows of
-    this type are the same there as at the version that counts, which may have expired.
+    Those of which a new version came, that were held back before, or that refer to a row whose looked-up value changed.
     """
     from pyspark.sql import functions as F
 
     until = plan.inputs[FHIR_RESOURCE.name]
-    resource_type = plan.job.view["resource"]
-    at = None if until is None else plan.arrived.head
-    records = tables.read(spark, FHIR_RESOURCE, at).where(F.col("resource_type") == resource_type)
     if plan.since is None or until is None:
-        return records
+        return None
     seen = plan.since["inputs"].get(FHIR_RESOURCE.name)
-    changed: list[DataFrame] = []
+    found: list[DataFrame] = []
     if seen != until:
         new = tables.read_appended(spark, FHIR_RESOURCE, plan.arrived.start(seen), until)
-        changed.append(new.where(F.col("resource_type") == resource_type).select("resource_id"))
+        found.append(new.where(F.col("resource_type") == plan.job.view["resource"]).select("resource_id"))
     moved = False
     for lookup in plan.job.lookups:
         before, after = plan.since["inputs"].get(lookup.table.name), plan.inputs[lookup.table.name]
         if before != after:
             moved = True
-            changed.append(_referring(spark, plan, lookup, before, after))
+            found.append(_referring(spark, plan, lookup, before, after))
     if plan.retry_held or moved:
-        changed.append(held_back(spark, plan.job.writes).select("resource_id"))
-    if not changed:
-        return records.limit(0)
-    return records.join(_union(changed).distinct(), "resource_id", "left_semi")
+        found.append(held_back(spark, plan.job.writes).select("resource_id"))
+    return _union(found).distinct()
+
+
+def records_of(spark: "SparkSession", plan: Plan) -> "DataFrame":
+    """Rows of bronze.fhir_resource of the job's type, as pinned.
+
+    They are read at bronze's newest snapshot: the rows of this type are the same there as at the version that counts,
+    which may have expired.
+    """
+    from pyspark.sql import functions as F
+
+    at = None if plan.inputs[FHIR_RESOURCE.name] is None else plan.arrived.head
+    return tables.read(spark, FHIR_RESOURCE, at).where(F.col("resource_type") == plan.job.view["resource"])
 
 
 def held_back(spark: "SparkSession", table: Table) -> "DataFrame":
@@ -163,7 +168,8 @@ def held_back(spark: "SparkSession", table: Table) -> "DataFrame":
 
 def _referring(spark: "SparkSession", plan: Plan, lookup: Lookup, before: int | None, after: int | None) -> "DataFrame":
     """Ids of records whose row refers to a looked-up row that came, went or changed in a column that the job reads."""
-    old, new = (lookup_rows(spark, lookup, snapshot) for snapshot in (before, after))
+    old, new = tables.changed(spark, lookup.table, before, after)
+    old, new = (_looked_up(lookup, rows) for rows in (old, new))
     different = new.exceptAll(old).union(old.exceptAll(new)).select(lookup.table.key[0]).distinct()
     table = plan.job.writes
     live = tables.read(spark, table, plan.base.id if plan.base else None)
@@ -184,5 +190,8 @@ def _union(frames: "Iterable[DataFrame]") -> "DataFrame":
 
 def lookup_rows(spark: "SparkSession", lookup: Lookup, snapshot: int | None) -> "DataFrame":
     """Live rows of a looked-up table with its key and the columns that the job reads."""
-    rows = tables.read(spark, lookup.table, snapshot)
-    return rows.where("not is_deleted").select(*lookup.table.key, *lookup.columns)
+    return _looked_up(lookup, tables.read(spark, lookup.table, snapshot))
+
+
+def _looked_up(lookup: Lookup, rows: "DataFrame") -> "DataFrame":
+    return tables.live(rows).select(*lookup.table.key, *lookup.columns)

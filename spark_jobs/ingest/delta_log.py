@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from lakehouse.errors import Conflict, InputError, LakeError
+from lakehouse.jvm import java_class
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -180,8 +181,7 @@ def readable(path: Path) -> Iterator[None]:
 
 
 def _delta(spark: "SparkSession", path: Path) -> Any:
-    jvm: Any = spark.sparkContext._jvm
-    return jvm.io.delta.tables.DeltaTable.forPath(spark._jsparkSession, str(path))
+    return java_class(spark, "io.delta.tables.DeltaTable").forPath(spark._jsparkSession, str(path))
 
 
 def _frame(spark: "SparkSession", java: Any) -> "DataFrame":

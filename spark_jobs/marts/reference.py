@@ -47,7 +47,7 @@ def _written(rows: DataFrame, table: Table) -> DataFrame:
     for name in _references(table):
         values = F.array(name) if table.column(name).type == Text else F.coalesce(name, F.array())
         each.append(F.transform(values, partial(_named, name, _expected(table, name))))
-    one = F.explode(F.flatten(F.array(*each))).alias("one")
+    one = F.explode(F.array_distinct(F.flatten(F.array(*each)))).alias("one")
     exploded = rows.select(F.lit(table.name).alias("table_name"), F.col(table.key[0]).alias("row_id"), one)
     return exploded.where("one.of is not null").select(
         "table_name",
@@ -72,23 +72,39 @@ def _part(of: Column, conditional: int, logical: int | None) -> Column:
     ),
 )
 def reference(identifiers: DataFrame, **keepers: DataFrame) -> DataFrame:
-    """One row a table, record, column and reference by identifier."""
+    """One row a table, record, column and reference by identifier.
+
+    Many records refer to the same few places and people, so each text is taken apart and looked up once.
+    """
     written = [_written(keepers[t.short_name], t) for t in _KEEPERS]
-    every = reduce(lambda one, other: one.union(other), written).distinct()
+    every = reduce(lambda one, other: one.union(other), written)
     text = F.replace("reference", F.lit("%7C"), F.lit("|"))
-    parsed = every.select(
-        "*",
-        F.coalesce(_part(text, 1, None), "expected").alias("resource_type"),
-        _part(text, 2, 1).alias("system"),
-        _part(text, 3, 2).alias("value"),
-    ).where("system is not null and value is not null")
+    parsed = (
+        every.select("reference", "expected")
+        .distinct()
+        .select(
+            "*",
+            F.coalesce(_part(text, 1, None), "expected").alias("resource_type"),
+            _part(text, 2, 1).alias("system"),
+            _part(text, 3, 2).alias("value"),
+        )
+        .where("system is not null and value is not null")
+    )
     carriers = identifiers.where("record_id is not null").withColumnRenamed("resource_type", "target_type")
     fits = F.col("resource_type").isNull() | (F.col("resource_type") == F.col("target_type"))
     found = (
         parsed.join(carriers, ["system", "value"], "left")
-        .groupBy("table_name", "row_id", "column_name", "reference", "resource_type")
+        .groupBy("reference", "expected", "resource_type")
         .agg(F.collect_set(F.when(fits, F.struct("target_type", "record_id"))).alias("found"))
     )
     one = F.when(F.size("found") == 1, F.get("found", F.lit(0)))
-    leads = found.withColumn("target_type", one["target_type"]).withColumn("target_id", one["record_id"])
-    return finish(leads, REFERENCE)
+    leads = found.select(
+        F.col("reference").alias("_reference"),
+        F.col("expected").alias("_expected"),
+        "resource_type",
+        one["target_type"].alias("target_type"),
+        one["record_id"].alias("target_id"),
+    )
+    is_text = (F.col("reference") == F.col("_reference")) & F.col("expected").eqNullSafe(F.col("_expected"))
+    rows = every.join(leads, is_text)
+    return finish(rows, REFERENCE)

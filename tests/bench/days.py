@@ -121,7 +121,8 @@ def _commit(lake: Lake, table: Table, rows: "DataFrame") -> int:
     if tables.current(lake.spark, table) is None or table is FHIR_RESOURCE:
         tables.append(rows, table, "main", stamp)
     else:
-        tables.merge(rows, table, "main", stamp, unless_same=["status", "amount"])
+        was = lake.spark.table(tables.full_name(table))
+        tables.merge(tables.different(rows, was, table, ["status", "amount"]), table, "main", stamp)
     head = tables.current(lake.spark, table)
     assert head is not None
     return head.id

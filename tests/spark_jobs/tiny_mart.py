@@ -11,6 +11,7 @@ from catalog.model import CLINICAL, CLINICAL_RECORD, LINKING, SUBJECT, Column, T
 from catalog.tables.record import CHANGED_BY, RECORD
 from catalog.types import Integer, Long, Text
 from lakehouse import tables
+from lakehouse.control import new_id
 from spark_jobs.mart import Mart, Source
 from spark_jobs.runner import Observer, RunResult, run_job, silent
 
@@ -86,17 +87,21 @@ def price(amount: int) -> tuple[object, ...]:
 
 def put(lake: "Lake", table: Table, rows: Sequence[tuple[object, ...]]) -> None:
     """Insert or replace rows by key, as one published change of the silver table."""
+    from pyspark.sql import functions as F
+
     from catalog.derive.spark_schema import spark_schema
 
     tables.ensure(lake.spark, table)
-    changes = lake.spark.createDataFrame(list(rows), spark_schema(table.columns))
+    run_id = new_id()
+    changes = lake.spark.createDataFrame(list(rows), spark_schema(table.columns)).withColumn("run_id", F.lit(run_id))
+    stamp = {tables.RUN_ID: run_id}
     head = tables.current(lake.spark, table)
     base = head.id if head else None
     tables.make_branch(lake.spark, table, "change", base)
     if base is None:
-        tables.append(changes, table, "change", {})
+        tables.append(changes, table, "change", stamp)
     else:
-        tables.merge(changes, table, "change", {}, unless_same=[c.name for c in table.columns])
+        tables.merge(changes, table, "change", stamp)
     tables.publish(lake.spark, table, "change", base)
 
 
