@@ -36,7 +36,7 @@ def live() -> Answer:
 
 
 def ready(health: Health) -> Answer:
-    """Whether pages can be answered: catalog, control database and SQL engine, asked now."""
+    """Whether pages can be answered: catalog, control database, store of files and SQL engine, asked now."""
     wrong = [part.said for part in health.look(READY) if not part.is_up]
     return Answer(503, "".join(f"{said}\n" for said in wrong).encode()) if wrong else Answer(200, b"ok\n")
 

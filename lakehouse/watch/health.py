@@ -26,7 +26,7 @@ LIMIT_SECONDS = 2.0
 LEAST_FREE_BYTES = 2 << 30
 SERVERS = ("postgresql", "minio", "trino", "spark")
 """The parts that are servers of the stack."""
-READY = ("catalog", "control", "engine")
+READY = ("catalog", "control", "files", "engine")
 """The parts without which no page can be answered."""
 _WORDS = {
     "catalog": "The catalog",

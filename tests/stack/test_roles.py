@@ -23,6 +23,8 @@ from lakehouse.doctor import examine
 from lakehouse.profile import iceberg_catalog
 from lakehouse.secrets import read_secret
 from lakehouse.settings import Settings
+from lakehouse.watch import answers
+from lakehouse.watch.reading import Watcher
 from tests.stack.canaries import GONE, OPEN, PASSWORD, ROLES, World, clear, is_refused, make_world, until
 from tests.stack.promise import columns_of, found, may_read, problem
 
@@ -321,3 +323,17 @@ def test_the_key_is_out_of_reach_of_the_dashboard_and_of_jobs(world: World) -> N
     for user in ("lake_dashboard", "lake_etl"):
         with _connect(world.settings, user) as db, pytest.raises(psycopg.errors.InsufficientPrivilege):
             db.execute("select key from masks.pseudonym")
+
+
+def test_nothing_of_a_person_is_in_logs_metrics_or_probes(world: World) -> None:
+    """After all that was asked above, of rows that were seen, masked and refused."""
+    own = world.settings.model_copy(update={"spark_master": ""})
+    watcher = Watcher(own)
+    said = {
+        "metrics": answers.metrics(watcher).body.decode(),
+        "health": answers.all_parts(watcher.health).body.decode(),
+        **{log.name: log.read_text(errors="replace") for log in (own.root / "stack" / "logs").iterdir()},
+    }
+    assert 'carelake_service_up{service="trino"} 1.0' in said["metrics"]
+    assert {"trino.log", "postgres.log", "minio.log"} <= set(said)
+    assert [place for place, text in said.items() if "CANARY" in text] == []
