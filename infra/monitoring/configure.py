@@ -14,6 +14,8 @@ from pathlib import Path
 from string import Template
 from urllib.parse import urlsplit
 
+from infra.native.spark_cluster import page_of
+from infra.native.stack import Stack
 from lakehouse.profile import is_on_servers
 from lakehouse.secrets import read_secret, write_secret
 from lakehouse.settings import Settings
@@ -39,7 +41,14 @@ def configuration(settings: Settings, target: str, scheme: str = "http", trino_u
         "trino_user": trino_user,
         "trino_ca": str(settings.trino_ca_file),
     }
-    names = ["prometheus.yml", *(["prometheus-stack.yml"] if is_on_servers(settings) else [])]
+    names = ["prometheus.yml"]
+    if is_on_servers(settings):
+        names.append("prometheus-stack.yml")
+    if settings.spark_master:  # the pages of master and workers, as `make stack-up` places them
+        stack = Stack(settings)
+        pages = [str(page_of(stack, number)) for number in range(int(stack.sizes["SPARK_WORKERS"]) + 1)]
+        said |= {"spark_master": json.dumps(pages[:1]), "spark_workers": json.dumps(pages[1:])}
+        names.append("prometheus-spark.yml")
     return "".join(Template((HERE / name).read_text(encoding="utf-8")).substitute(said) for name in names)
 
 

@@ -56,3 +56,8 @@ def test_prometheus_is_configured_without_a_secret_in_the_text(tmp_path: Path) -
     stack = settings.model_copy(update={"profile": "stack"})
     jobs = yaml.safe_load(configure.configuration(stack, "127.0.0.1:8050"))["scrape_configs"]
     assert [job["job_name"] for job in jobs] == ["carelake", "minio", "trino"]
+    cluster = stack.model_copy(update={"spark_master": "spark://127.0.0.1:7077"})
+    jobs = yaml.safe_load(configure.configuration(cluster, "127.0.0.1:8050"))["scrape_configs"]
+    asked = {job["job_name"]: job["static_configs"][0]["targets"] for job in jobs}
+    assert asked["spark-master"] == ["127.0.0.1:7078"]
+    assert asked["spark-workers"] == ["127.0.0.1:7079", "127.0.0.1:7080"]

@@ -2,11 +2,13 @@
 
 import getpass
 import os
+import re
 import signal
 import socket
 import stat
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,10 +16,12 @@ import psycopg
 import pytest
 import requests
 import trino
+import yaml
 from minio import Minio
 from minio.error import S3Error
 from trino.auth import BasicAuthentication
 
+from infra.monitoring import configure, dashboards
 from infra.native.processes import family, is_alive
 from infra.native.report import status
 from infra.native.runner import down, pid_file, running, up
@@ -31,6 +35,7 @@ from lakehouse.secrets import read_secret
 from lakehouse.settings import Settings
 
 SERVERS = ("postgres", "minio", "trino")
+RULES = configure.HERE / "alerts.yml"
 pytestmark = pytest.mark.stack
 
 
@@ -250,6 +255,22 @@ def test_workers_compute_for_who_shows_the_secret(spark_cluster: Settings) -> No
     assert {row.state for row in status(own, all_services(own))} == {"ready"}
     said, _ = _driver(own, own.state("spark") / "conf").communicate(timeout=120)
     assert "sum 90" in said
+
+
+def test_cluster_tells_what_alerts_and_dashboards_ask_of_it(spark_cluster: Settings) -> None:
+    asked = [rule["expr"] for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
+    asked += [query for _, panels in dashboards.DASHBOARDS.values() for panel in panels for query, _ in panel.queries]
+    names = {name for query in asked for name in re.findall(r"metrics_\w+", query)}
+    assert names
+    told = ""
+    for job in yaml.safe_load(configure.configuration(spark_cluster, "127.0.0.1:1"))["scrape_configs"]:
+        for target in job["static_configs"][0]["targets"] if job["job_name"].startswith("spark") else []:
+            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+                f"http://{target}{job['metrics_path']}", timeout=10
+            ) as answer:
+                told += answer.read().decode()
+    assert {name for name in names if f"\n{name}{{" not in f"\n{told}"} == set()
+    assert re.search(r"^metrics_master_aliveWorkers_Value\{.*\} 2$", told, re.MULTILINE)
 
 
 def test_cluster_refuses_who_does_not_show_the_secret(spark_cluster: Settings, tmp_path: Path) -> None:
