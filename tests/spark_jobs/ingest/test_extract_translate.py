@@ -276,8 +276,12 @@ def test_a_row_is_parsed_once(spark: SparkSession) -> None:
     kind = mapping.kinds[0]
     frame = row_resources(typed_rows(landed(spark, kind.name, kind.names, []), mapping, kind, {}))
     assert frame is not None
-    spark.conf.set("spark.sql.maxPlanStringLength", "100000000")
+    whole = {"spark.sql.maxPlanStringLength": "100000000", "spark.sql.debug.maxToStringFields": "1000"}
+    usual = {name: spark.conf.get(name) for name in whole}
+    for name, value in whole.items():
+        spark.conf.set(name, value)
     try:
         assert frame._jdf.queryExecution().optimizedPlan().toString().count("from_json(StructField") == 1
     finally:
-        spark.conf.set("spark.sql.maxPlanStringLength", "1000")
+        for name, value in usual.items():
+            spark.conf.set(name, str(value))
