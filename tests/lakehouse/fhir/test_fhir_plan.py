@@ -7,6 +7,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse.fhir import compile_view, run_view
+from tests.plans import optimized
 
 VIEW: dict[str, Any] = {
     "resource": "Patient",
@@ -19,19 +20,9 @@ VIEW: dict[str, Any] = {
 ONE_ROW = {**VIEW, "select": VIEW["select"][:1]}
 
 
-def plan(frame: DataFrame) -> str:
-    conf = frame.sparkSession.conf
-    longest = str(conf.get("spark.sql.maxPlanStringLength"))
-    conf.set("spark.sql.maxPlanStringLength", "100000000")
-    try:
-        return str(frame._jdf.queryExecution().optimizedPlan().toString())
-    finally:
-        conf.set("spark.sql.maxPlanStringLength", longest)
-
-
 def parses(frame: DataFrame) -> int:
     """Parses of whole records; those that only look for the wrong element of a record that failed begin otherwise."""
-    return plan(frame).count("from_json(StructField(resourceType,StringType,true), StructField(id,")
+    return optimized(frame).count("from_json(StructField(resourceType,StringType,true), StructField(id,")
 
 
 def test_a_record_is_parsed_once_whatever_is_asked_of_the_rows(spark: SparkSession, tmp_path: Path) -> None:
@@ -47,7 +38,7 @@ def test_a_record_is_parsed_once_whatever_is_asked_of_the_rows(spark: SparkSessi
 
 def test_no_python_runs_in_a_view(spark: SparkSession, tmp_path: Path) -> None:
     records = spark.read.text(str(tmp_path)).withColumnRenamed("value", "payload")
-    assert "Python" not in plan(compile_view(VIEW).project(records))
+    assert "Python" not in optimized(compile_view(VIEW).project(records))
 
 
 def test_streams_and_batches_yield_the_same_rows(spark: SparkSession, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from spark_jobs.ingest.extract.translate import (
     statuses,
     typed_rows,
 )
+from tests.plans import optimized
 
 Made = dict[str, dict[str, Any]]
 UCI = "https://doi.org/10.24432/C5230J"
@@ -276,12 +277,4 @@ def test_a_row_is_parsed_once(spark: SparkSession) -> None:
     kind = mapping.kinds[0]
     frame = row_resources(typed_rows(landed(spark, kind.name, kind.names, []), mapping, kind, {}))
     assert frame is not None
-    whole = {"spark.sql.maxPlanStringLength": "100000000", "spark.sql.debug.maxToStringFields": "1000"}
-    usual = {name: spark.conf.get(name) for name in whole}
-    for name, value in whole.items():
-        spark.conf.set(name, value)
-    try:
-        assert frame._jdf.queryExecution().optimizedPlan().toString().count("from_json(StructField") == 1
-    finally:
-        for name, value in usual.items():
-            spark.conf.set(name, str(value))
+    assert optimized(frame).count("from_json(StructField") == 1
