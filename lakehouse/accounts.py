@@ -27,6 +27,9 @@ _PAUSE = timedelta(minutes=1)
 _ROUNDS = 120_000
 _OF_SERVICES = "lake_"
 
+ACCOUNTS = "accounts.db"
+"""The file of accounts, in LAKE_HOME."""
+
 metadata = sa.MetaData()
 accounts = sa.Table(
     "accounts",
@@ -167,7 +170,7 @@ def _complete(engine: sa.Engine) -> None:
 
 def open_accounts(settings: Settings) -> Accounts:
     """The accounts in `HOME/accounts.db`, which only its owner can read; made if need be."""
-    path = settings.root / "accounts.db"
+    path = settings.root / ACCOUNTS
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from lakehouse.accounts import ACCOUNTS
 from lakehouse.backup.control_dump import Content, dump
 from lakehouse.backup.files import Files, is_inside
 from lakehouse.backup.journal import Journal
@@ -24,7 +25,6 @@ from lakehouse.settings import Settings
 Progress = Callable[[str, int, int], None]
 _THREADS = 4
 _KEY = "dashboard.key"
-_ACCOUNTS = "accounts.db"
 
 
 def silent(_what: str, _done: int, _total: int) -> None:
@@ -241,8 +241,8 @@ def _copy(pool: Pool, location: str, *, may_be_gone: bool) -> Stored | None:
 
 def _private(settings: Settings) -> Iterator[tuple[str, bytes]]:
     """The dashboard's accounts and the key of its sessions, where there are any."""
-    if (settings.root / _ACCOUNTS).exists():
-        with closing(sqlite3.connect(f"file:{settings.root / _ACCOUNTS}?mode=ro", uri=True)) as db:
-            yield _ACCOUNTS, db.serialize()
+    if (settings.root / ACCOUNTS).exists():
+        with closing(sqlite3.connect(f"file:{settings.root / ACCOUNTS}?mode=ro", uri=True)) as db:
+            yield ACCOUNTS, db.serialize()
     if (settings.root / _KEY).exists():
         yield _KEY, (settings.root / _KEY).read_bytes()

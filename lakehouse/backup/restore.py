@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from lakehouse import profile
+from lakehouse.accounts import ACCOUNTS, open_accounts
 from lakehouse.backup import control_dump
 from lakehouse.backup.control_dump import Content
 from lakehouse.backup.files import Files, is_inside
@@ -175,6 +176,9 @@ def _restore_files(pool: Pool, missing: list[Stored], progress: Progress) -> Non
 def _restore_private(settings: Settings, pool: Pool, manifest: Manifest) -> None:
     if not manifest.private:
         raise InputError("The backup was made without the dashboard's accounts; restore without --with-accounts.")
+    accounts = settings.root / ACCOUNTS
+    if accounts.exists() and not open_accounts(settings).all():
+        accounts.unlink()  # whoever asks for accounts makes the file: a fresh stack has one without any
     for name, where in manifest.private.items():
         if not (settings.root / name).exists():
             pool.files.write(str(settings.root / name), io.BytesIO(pool.take(where)), where["sha256"])

@@ -346,6 +346,7 @@ def test_only_the_owner_can_read_a_backup_and_secrets_are_in_it_only_if_asked_fo
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
     back_up(small, str(tmp_path / "b"), with_accounts=True)
     lose(small)
+    assert open_accounts(small).all() == [], "a file without accounts, as the start of a stack makes it"
     restore(small, str(tmp_path / "b"), with_accounts=True)
     assert open_accounts(small).log_in("ana", "correct horse battery")
 
