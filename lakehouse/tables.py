@@ -154,18 +154,16 @@ def _runs_between(spark: "SparkSession", table: Table, before: int | None, after
     if before is None or after is None:
         return None
     found: list[str] = []
-    snapshots = {s.id: s for s in history(spark, table)}
-    at: int | None = after
-    while at != before:
-        if at is None or at not in snapshots:
-            return None
-        snapshot = snapshots[at]
-        if snapshot.operation != REPLACE:
+    is_between = False
+    for snapshot in history(spark, table):
+        is_between = is_between or snapshot.id == after
+        if snapshot.id == before:
+            return found if is_between else None
+        if is_between and snapshot.operation != REPLACE:
             if RUN_ID not in snapshot.summary:
                 return None
             found.append(snapshot.summary[RUN_ID])
-        at = snapshot.parent
-    return found
+    return None
 
 
 def read_branch(spark: "SparkSession", table: Table, branch: str) -> "DataFrame":
