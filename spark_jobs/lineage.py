@@ -34,8 +34,8 @@ _BOOKKEEPING = {c.name for c in RECORD_COLUMNS}
 _TYPE = made_of(Node(FHIR_RESOURCE.name, "resource_type")).deciding(FILTER)
 """A job reads the records of one type."""
 
-# What depends on code alone, by what tells one from another.
-_verdicts: dict[bool, Relation] = {}
+# What depends on code alone, once it was traced.
+_verdicts: list[Relation] = []
 _records: dict[str, Value] = {}
 _tracing = Lock()
 
@@ -77,15 +77,15 @@ def mart_edges(mart: Mart, rows: "DataFrame") -> list[Edge]:
 def _verdict(evaluated: "DataFrame", record: Value, table: Table) -> Relation:
     """How versions are judged and rows accepted, made of a stand-in of `record`.
 
-    It is the same for all tables with a key of one column, and for all with more: traced once in a process.
+    It is the same for all tables: traced once in a process.
     """
     with _tracing:
-        if (found := _verdicts.get(len(table.key) > 1)) is None:
+        if not _verdicts:
             rows = _empty(evaluated.sparkSession, evaluated._jdf.schema(), _EVALUATED)
             judged = judge(rows, table)
             plan = plan_of(accepted_rows(judged, table, run_id=""))
-            found = _verdicts[len(table.key) > 1] = trace(plan, {_EVALUATED: {RECORD: stand_in(record)}})
-    return found
+            _verdicts.append(trace(plan, {_EVALUATED: {RECORD: stand_in(record)}}))
+    return _verdicts[0]
 
 
 def _view_columns(spark: "SparkSession", job: Job) -> dict[str, Value]:
