@@ -46,7 +46,7 @@ test-browser: $(STAMP) ## Open each page of the dashboard over the demo's lake i
 
 # Exit code 5 says that no test is marked slow, which is fine.
 test-slow: $(STAMP) ## Run the tests that take minutes.
-	@COVERAGE_FILE=.cov-slow $(PYTEST) -m "slow and not stack" --cov --cov-report= --cov-fail-under=0 || [ $$? -eq 5 ]
+	@COVERAGE_FILE=.cov-slow $(PYTEST) -m "slow and not stack" --durations=15 --cov --cov-report= --cov-fail-under=0 || [ $$? -eq 5 ]
 
 coverage: $(STAMP) ## Hold the lines that all runs of tests reached against the floor.
 	@$(BIN)/coverage combine --keep --quiet .cov-quick .cov-slow .cov-stack .cov-faults

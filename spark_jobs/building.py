@@ -4,6 +4,7 @@ There is no step 3: a mart holds nothing back. A row that breaks a rule is a fau
 of, and stops the publish at the gate.
 """
 
+from contextlib import ExitStack
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,15 @@ from lakehouse.session import suit
 from spark_jobs.lineage import record_mart_lineage
 from spark_jobs.mart import Mart, made_columns
 from spark_jobs.mart_plan import MartPlan, narrowed_to, source_rows, subjects
-from spark_jobs.run import Run, Written
+from spark_jobs.run import Run, Written, keep
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 _GONE = "_is_gone"
+MANY, SHARE = 100, 0.2
+"""Where more subjects than these are concerned, and more than this share of the table's, all rows are made anew:
+it takes less than to look for theirs, and to merge them."""
 
 
 def write_mart(run: Run, plan: MartPlan) -> Written | None:
@@ -32,20 +36,26 @@ def write_mart(run: Run, plan: MartPlan) -> Written | None:
     whole = cache(lambda: mart(**sources, **plan.given))
     record_mart_lineage(run.control, plan, whole)
     chosen = subjects(session, plan)
-    if chosen is None:
+    with ExitStack() as cached:
+        if chosen is not None:
+            chosen = keep(chosen, cached)
+            concerned = chosen.count()
+            if not concerned:
+                return None
+            if concerned > MANY and concerned > SHARE * _everybody(run, plan):
+                chosen = None
         # 4. Write to a branch, in one commit. Killed here: a stray branch.
         run.begin("write")
-        _replace(run, _stamped(whole(), run), is_new=plan.base is None)
-    else:
-        chosen = chosen.persist()
-        try:
-            if chosen.isEmpty():
-                return None
-            run.begin("write")
-            _merge(run, plan, sources, chosen)
-        finally:
-            chosen.unpersist()
+        if chosen is None:
+            _replace(run, _stamped(whole(), run), is_new=plan.base is None)
+        else:
+            _merge(run, plan, sources, chosen, cached)
     return _looked_at(tables.read_branch(session, table, run.branch), table, plan.as_of)
+
+
+def _everybody(run: Run, plan: MartPlan) -> int:
+    """How many subjects the table has rows of."""
+    return tables.read(run.session, run.table, run.base).select(str(plan.job.by)).distinct().count()
 
 
 def _stamped(rows: "DataFrame", run: Run) -> "DataFrame":
@@ -62,22 +72,19 @@ def _replace(run: Run, rows: "DataFrame", *, is_new: bool) -> None:
         tables.replace_all(rows, run.table, run.branch, run.stamp)
 
 
-def _merge(run: Run, plan: MartPlan, sources: "dict[str, DataFrame]", chosen: "DataFrame") -> None:
+def _merge(run: Run, plan: MartPlan, sources: "dict[str, DataFrame]", chosen: "DataFrame", cached: ExitStack) -> None:
     """Rows of the chosen subjects: what they are now, and those that are no longer made, to be deleted."""
     from pyspark.sql import functions as F
 
     table, mart, by = run.table, plan.job, str(plan.job.by)
-    made = _stamped(mart(**_narrowed(mart, sources, chosen), **plan.given), run).persist()
-    try:
-        was = narrowed_to(tables.read(run.session, table, run.base), chosen, by)
-        gone = was.join(made.select(*table.key), list(table.key), "left_anti").select(*made.columns)
-        compared = [name for name in made_columns(table) if name not in table.key]
-        new = tables.different(made, was, table, compared)
-        changes = new.withColumn(_GONE, F.lit(False)).unionByName(gone.withColumn(_GONE, F.lit(True)))
-        tables.make_branch(run.session, table, run.branch, run.base)
-        tables.merge(changes, table, run.branch, run.stamp, gone=_GONE)
-    finally:
-        made.unpersist()
+    made = keep(_stamped(mart(**_narrowed(mart, sources, chosen), **plan.given), run), cached)
+    was = narrowed_to(tables.read(run.session, table, run.base), chosen, by)
+    gone = was.join(made.select(*table.key), list(table.key), "left_anti").select(*made.columns)
+    compared = [name for name in made_columns(table) if name not in table.key]
+    new = tables.different(made, was, table, compared)
+    changes = new.withColumn(_GONE, F.lit(False)).unionByName(gone.withColumn(_GONE, F.lit(True)))
+    tables.make_branch(run.session, table, run.branch, run.base)
+    tables.merge(changes, table, run.branch, run.stamp, gone=_GONE)
 
 
 def _narrowed(mart: Mart, sources: "dict[str, DataFrame]", chosen: "DataFrame") -> "dict[str, DataFrame]":

@@ -22,7 +22,7 @@ from spark_jobs.evaluate import (
 from spark_jobs.job import RECORD
 from spark_jobs.lineage import record_lineage
 from spark_jobs.plan import Plan, affected, lookup_rows, records_of
-from spark_jobs.run import Run, Written
+from spark_jobs.run import Run, Written, keep
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row
@@ -82,10 +82,10 @@ def _records(run: Run, plan: Plan, cached: ExitStack) -> Chosen | None:
     records, ids = records_of(run.session, plan), affected(run.session, plan)
     if ids is not None:
         suit(run.session, plan.base.rows if plan.base else 0)
-        ids = _keep(ids, cached)
+        ids = keep(ids, cached)
         if ids.isEmpty():
             return None
-        records = _keep(records.join(ids, "resource_id", "left_semi"), cached)
+        records = keep(records.join(ids, "resource_id", "left_semi"), cached)
     return Chosen(records, ids, looked_at(records).collect()[0])
 
 
@@ -101,23 +101,15 @@ def _judged(run: Run, plan: Plan, chosen: Chosen, cached: ExitStack) -> "tuple[D
     evaluated = evaluate(plan.job, view, chosen.records, lookups, plan.as_of, is_shaped=is_shaped)
     record_lineage(run.control, plan, evaluated)
     if chosen.ids is not None:
-        evaluated = _keep(judge(evaluated, table), cached)
+        evaluated = keep(judge(evaluated, table), cached)
         return evaluated, _count(evaluated, table)
-    evaluated = _keep(evaluated, cached)
+    evaluated = keep(evaluated, cached)
     counted = _count(evaluated, table)
     is_contested = looked["records"] > looked["resources"]
     if is_contested or (len(table.key) > 1 and QUARANTINED in counted.total()):
         evaluated = judge_some(evaluated, contested(chosen.records), table)
         counted = _count(evaluated, table)
     return evaluated, counted
-
-
-def _keep(frame: "DataFrame", cached: ExitStack) -> "DataFrame":
-    """Compute it once, when it is first asked for, and keep it until the end."""
-    from pyspark import StorageLevel
-
-    cached.callback(frame.unpersist)
-    return frame.persist(StorageLevel.MEMORY_AND_DISK)
 
 
 def _count(evaluated: "DataFrame", table: Table) -> Counted:
@@ -149,8 +141,8 @@ def _write(
     was = tables.read(session, table, plan.base.id)
     if ids is not None:
         key = table.key[0]
-        was = _keep(was.join(ids.withColumnRenamed("resource_id", key), key, "left_semi"), cached)
+        was = keep(was.join(ids.withColumnRenamed("resource_id", key), key, "left_semi"), cached)
     compared = [c.name for c in table.columns if c.name not in (*table.key, "run_id")]
     withdrawn = withdrawn_rows(evaluated, tables.live(was), table, run.run_id)
     changes = tables.different(rows, was, table, compared).unionByName(withdrawn)
-    tables.merge(_keep(changes, cached), table, branch, run.stamp)
+    tables.merge(keep(changes, cached), table, branch, run.stamp)

@@ -1,6 +1,7 @@
 """One run under way: what all of its steps know of it, and what the steps that differ by kind of job hand on."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from spark_jobs.mart_plan import MartPlan
 from spark_jobs.plan import Plan
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 STEPS = ("plan", "compute", "quarantine", "write", "gate", "publish", "record")
 Observer = Callable[[str, str], None]
@@ -70,3 +71,11 @@ class Written:
     outcomes: list[Outcome]
     records: dict[str, int] = field(default_factory=dict)
     counts: list[dict[str, str | int]] = field(default_factory=list)
+
+
+def keep(frame: "DataFrame", cached: ExitStack) -> "DataFrame":
+    """Compute it once, when it is first asked for, and keep it until the end."""
+    from pyspark import StorageLevel
+
+    cached.callback(frame.unpersist)
+    return frame.persist(StorageLevel.MEMORY_AND_DISK)

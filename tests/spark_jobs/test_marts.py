@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from lakehouse import tables
 from lakehouse.control import quality_results
 from lakehouse.errors import GateFailed
+from spark_jobs import building
 from spark_jobs.lake import Lake
 from tests.lakes import die_as
 from tests.spark_jobs import tiny
@@ -40,6 +41,22 @@ def test_a_change_makes_the_rows_of_those_whom_it_concerns_again_and_no_others(l
     assert head is not None
     assert last is not None
     assert (head.summary[tables.RUN_ID], head.id) == (second.run_id, last["snapshot_id"])
+
+
+@pytest.mark.slow
+def test_where_a_change_concerns_many_all_rows_are_made_anew(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(building, "MANY", 1)
+    put(lake, DOSE, [dose(f"{patient}1", patient, 2) for patient in "abcdefghijklmno"])
+    first = run(lake)
+    put(lake, DOSE, [dose("a1", "a", 4), dose("b1", "b", 2, deleted=True), dose("c1", "c", 6)])
+    second = run(lake)
+    assert second.mode == "incremental"
+    assert set(written_by(lake).values()) == {first.run_id, second.run_id}, "3 of 15 are not more than a fifth"
+    put(lake, DOSE, [dose("a1", "a", 5), dose("b1", "b", 3), dose("c1", "c", 7, deleted=True)])
+    third = run(lake)
+    assert (third.state, third.mode) == ("published", "incremental")
+    assert seen(lake) == anew(lake)
+    assert set(written_by(lake).values()) == {third.run_id}, "3 of 14 are"
 
 
 @pytest.mark.slow

