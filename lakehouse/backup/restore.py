@@ -4,11 +4,12 @@ Until the pointers are in, in one transaction, no reader sees a table; a restore
 running it again, for what it has put there is the backup's own.
 """
 
+import hashlib
 import io
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
@@ -38,12 +39,13 @@ _THREADS = 4
 
 @dataclass(frozen=True)
 class Restored:
-    """What a restore did, or would do."""
+    """What a restore did, or would do. `kept` names files of accounts that were there and stayed as they are."""
 
     manifest: Manifest
     files: int
     new_files: int
     new_bytes: int
+    kept: tuple[str, ...] = ()
 
 
 def restore(
@@ -63,6 +65,8 @@ def restore(
     pool = Pool(settings, source)
     manifest = pool.manifest(backup_id)
     _refuse_elsewhere(settings, manifest)
+    if with_accounts and not manifest.private:
+        raise InputError("The backup was made without the dashboard's accounts; restore without --with-accounts.")
     with ExitStack() as locks:
         if not dry_run:
             locks.enter_context(writing(settings))
@@ -76,7 +80,7 @@ def restore(
             return found
         _restore_files(pool, missing, progress)
         if with_accounts:
-            _restore_private(settings, pool, manifest)
+            found = replace(found, kept=_restore_private(settings, pool, manifest))
         if manifest.control and not has_control:
             progress("Restoring the control database", 0, 1)
             _restore_control(settings, pool, manifest.control)
@@ -173,15 +177,19 @@ def _restore_files(pool: Pool, missing: list[Stored], progress: Progress) -> Non
             raise
 
 
-def _restore_private(settings: Settings, pool: Pool, manifest: Manifest) -> None:
-    if not manifest.private:
-        raise InputError("The backup was made without the dashboard's accounts; restore without --with-accounts.")
+def _restore_private(settings: Settings, pool: Pool, manifest: Manifest) -> tuple[str, ...]:
+    """Never in the place of what is there, unless that is a file without accounts; names of others that stay."""
     accounts = settings.root / ACCOUNTS
     if accounts.exists() and not open_accounts(settings).all():
         accounts.unlink()  # whoever asks for accounts makes the file: a fresh stack has one without any
+    kept = []
     for name, where in manifest.private.items():
-        if not (settings.root / name).exists():
-            pool.files.write(str(settings.root / name), io.BytesIO(pool.take(where)), where["sha256"])
+        path = settings.root / name
+        if not path.exists():
+            pool.files.write(str(path), io.BytesIO(pool.take(where)), where["sha256"])
+        elif hashlib.sha256(path.read_bytes()).hexdigest() != where["sha256"]:
+            kept.append(name)
+    return tuple(kept)
 
 
 def _restore_control(settings: Settings, pool: Pool, where: Mapping[str, object]) -> None:

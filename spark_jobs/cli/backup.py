@@ -74,6 +74,11 @@ def restore(context: Context, source: str, backup_id: str, dry_run: bool, with_a
         f"\nRestored backup {done.manifest.backup_id}: {told}. Every table's files are there, with the rows that were "
         f"backed up; so is the control database."
     )
+    if done.kept:
+        click.echo(
+            f"{' and '.join(done.kept)} in {context.settings.root} stayed, for there were accounts already: move them "
+            "away and restore again to have those of the backup."
+        )
 
 
 def _back_up(context: Context, destination: str, dry_run: bool, keep: int, with_accounts: bool) -> None:

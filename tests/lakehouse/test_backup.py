@@ -347,8 +347,27 @@ def test_only_the_owner_can_read_a_backup_and_secrets_are_in_it_only_if_asked_fo
     back_up(small, str(tmp_path / "b"), with_accounts=True)
     lose(small)
     assert open_accounts(small).all() == [], "a file without accounts, as the start of a stack makes it"
-    restore(small, str(tmp_path / "b"), with_accounts=True)
+    assert restore(small, str(tmp_path / "b"), with_accounts=True).kept == ()
     assert open_accounts(small).log_in("ana", "correct horse battery")
+
+
+def test_accounts_that_are_there_stay_and_the_restore_says_so(small: Settings, tmp_path: Path) -> None:
+    place = str(tmp_path / "b")
+    back_up(small, place)
+    lose(small)
+    with pytest.raises(InputError, match="made without the dashboard's accounts"):
+        restore(small, place, with_accounts=True)
+    assert not small.root.exists(), "it is said before anything is restored"
+    restore(small, place)
+    open_accounts(small).put("ana", "correct horse battery")
+    back_up(small, place, with_accounts=True)
+    lose(small)
+    open_accounts(small).put("ben", "wrong horse battery")
+    done = CliRunner().invoke(main, ["--home", str(small.root), "restore", place, "--with-accounts"])
+    assert done.exit_code == 0, done.output
+    assert "accounts.db" in done.output
+    assert "stayed, for there were accounts already" in done.output
+    assert [account.name for account in open_accounts(small).all()] == ["ben"]
 
 
 def test_the_commands_say_what_they_do(small: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
