@@ -82,10 +82,10 @@ class TrinoMoments:
         self._lock = threading.Lock()
         self._looked = float("-inf")
         self._watch: _Watch | None = None
-        self._states = _States(open_engine(settings, DASHBOARD))
+        self._engine = open_engine(settings, DASHBOARD)
+        self._states = _States(self._engine)
         self._state: _State | None = None
         self._tables: Mapping[str, TableState] = {}
-        self._engine = open_engine(settings, DASHBOARD)
 
     def look_again(self) -> None:
         """Let the next moment be as of then: something was changed from here."""

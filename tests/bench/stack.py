@@ -32,8 +32,8 @@ from lakehouse.sql.moment import Moment, open_moments
 from lakehouse.sql.queries import dashboard_names
 from spark_jobs.demo.synthea import Population, generate
 from tests.stack.conftest import PASSWORD, free_ports
-from tests.stack.test_queries import ALL as OFFICER
-from tests.stack.test_queries import found
+from tests.stack.questions import ALL as OFFICER
+from tests.stack.questions import found
 
 Figure = dict[str, Any]
 AT_ONCE, ROUNDS = 10, 2

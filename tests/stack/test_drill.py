@@ -20,7 +20,7 @@ from lakehouse.sql.engine import open_engine
 from lakehouse.sql.queries import named_query
 from tests.stack.conftest import free_ports
 from tests.stack.copies import DemoLake
-from tests.stack.test_queries import ALL, APPROXIMATE, NAMES, assert_alike, found
+from tests.stack.questions import ALL, APPROXIMATE, NAMES, assert_alike, found
 
 pytestmark = pytest.mark.stack
 ROOT = Path(__file__).parents[2]
