@@ -71,8 +71,8 @@ stack-status: $(STAMP) ## Show each server of the stack; fails when one is not r
 stack-logs: $(STAMP) ## Show what the servers say; SERVICE=trino, FOLLOW=yes.
 	@$(BIN)/python -m infra.native logs $(SERVICE) $(if $(FOLLOW),--follow)
 
-stack-down: $(STAMP) ## Stop the servers; their data stays.
-	@$(BIN)/python -m infra.native down
+stack-down: $(STAMP) ## Stop the servers, their data stays; SERVICE=trino: that one alone.
+	@$(BIN)/python -m infra.native down $(SERVICE)
 
 stack-reset: $(STAMP) ## Stop the servers and delete all that they hold; needs CONFIRM=yes.
 	@$(BIN)/python -m infra.native reset $(if $(filter yes,$(CONFIRM)),--yes)

@@ -16,7 +16,7 @@ from infra.native.object_store import bring_back
 from infra.native.report import follow, status
 from infra.native.runner import down, only_one, running, up
 from infra.native.secret_files import SERVICES
-from infra.native.services import all_services, choose
+from infra.native.services import all_services, choose, named
 from infra.native.stack import Stack
 from lakehouse.errors import EnvironmentFailed, InputError, LakeError
 from lakehouse.settings import Settings
@@ -70,11 +70,12 @@ def up_command(services: tuple[str, ...]) -> None:
 
 
 @main.command("down")
+@click.argument("services", nargs=-1)
 @_explained
-def down_command() -> None:
-    """Stop all servers and wait until they are gone."""
+def down_command(services: tuple[str, ...]) -> None:
+    """Stop all servers, or those that are named, and wait until they are gone."""
     stack = _stack()
-    down(stack, all_services(stack), _say)
+    down(stack, named(all_services(stack), services), _say)
 
 
 @main.command("status")
@@ -99,10 +100,7 @@ def status_command() -> None:
 def logs_command(service: str | None, is_endless: bool, last: int) -> None:
     """Show what the servers say, or one of them."""
     stack = _stack()
-    services = all_services(stack)
-    if service:
-        choose(services, (service,))  # says which there are
-        services = [s for s in services if s.name == service]
+    services = named(all_services(stack), (service,) if service else ())
     try:
         for line in follow(stack, services, last, is_endless=is_endless):
             click.echo(line)

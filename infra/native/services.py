@@ -33,14 +33,21 @@ def all_services(stack: Stack) -> list[Service]:
     return services
 
 
+def named(services: list[Service], names: tuple[str, ...]) -> list[Service]:
+    """The named services and no others, in their order; all where none is named."""
+    known = [service.name for service in services]
+    for name in names:
+        if name not in known:
+            raise InputError(f"There is no service {name}: there are {', '.join(known)}.")
+    return [service for service in services if not names or service.name in names]
+
+
 def choose(services: list[Service], names: tuple[str, ...]) -> list[Service]:
     """The named services and what they need, in their order; all where none is named."""
     known = {service.name: service for service in services}
-    todo, wanted = list(names or known), set()
+    todo, wanted = [service.name for service in named(services, names)], set()
     while todo:
         name = todo.pop()
-        if name not in known:
-            raise InputError(f"There is no service {name}: there are {', '.join(known)}.")
         wanted.add(name)
         todo += known[name].needs
     return [service for service in services if service.name in wanted]

@@ -25,7 +25,7 @@ from infra.monitoring import configure, dashboards
 from infra.native.processes import family, is_alive
 from infra.native.report import status
 from infra.native.runner import down, pid_file, running, up
-from infra.native.services import all_services, choose
+from infra.native.services import all_services, choose, named
 from infra.native.stack import Address, Stack
 from lakehouse.control import open_control
 from lakehouse.doctor import stack_findings
@@ -282,6 +282,14 @@ def test_cluster_refuses_who_does_not_show_the_secret(spark_cluster: Settings, t
         os.killpg(driver.pid, signal.SIGKILL)
         driver.wait()
         driver.stdout.close()
+
+
+def test_one_server_stops_alone(stack: Settings) -> None:
+    own = Stack(stack)
+    down(own, named(all_services(own), ("minio",)), quiet)
+    assert _states(stack) == dict.fromkeys(SERVERS, "ready") | {"minio": "down"}
+    _up(stack)
+    assert _states(stack) == dict.fromkeys(SERVERS, "ready")
 
 
 def test_down_leaves_no_process_and_what_was_stored_is_there_after_up(stack: Settings) -> None:
