@@ -65,17 +65,17 @@ def _folders(settings: Settings) -> list[Path]:
 
 
 def wanted(
-    settings: Settings, now: Access, removed: str | None = None, unknown: Mapping[str, Collection[str]] | None = None
+    settings: Settings, now: Access, unknown: Mapping[str, Collection[str]], removed: str | None = None
 ) -> Access:
     """The same files as the declarations and accounts have them; users who have no account stay as they are.
 
-    `unknown` are the columns that no declaration knows; by default the live tables are asked.
+    `unknown` are the columns that no declaration knows: see `undeclared`.
     """
     accounts = [a for a in open_accounts(settings).all() if a.trino_hash and a.name != removed]
     people = _merged(now.people, {a.name: a.role for a in accounts if a.role}, accounts, removed)
     passwords = _merged(now.passwords, {a.name: str(a.trino_hash) for a in accounts}, accounts, removed)
     roles = {role: sorted(name for name, own in people.items() if own == role) for role in ROLES}
-    rules = trino_rules(people=people, undeclared=undeclared(settings) if unknown is None else unknown)
+    rules = trino_rules(people=people, undeclared=unknown)
     return Access(
         now.folder,
         {
@@ -88,9 +88,10 @@ def wanted(
 
 def apply(settings: Settings, removed: str | None = None) -> list[Path]:
     """Bring the files up to date; `removed` is a user to forget. Returns the files that were written."""
-    written = []
-    for now in present(settings):
-        after = wanted(settings, now, removed)
+    written, folders = [], present(settings)
+    unknown = undeclared(settings)
+    for now in folders:
+        after = wanted(settings, now, unknown, removed)
         for name in (_RULES, _GROUPS, _PASSWORDS):  # the rules first: nobody gets a role before it has its limits
             if after.files[name] != now.files[name]:
                 _replace(now.folder / name, after.files[name])
@@ -106,8 +107,9 @@ def is_set_up(settings: Settings) -> bool:
 def difference(settings: Settings) -> str:
     """What `apply` would change, as a unified diff; of passwords only whose would."""
     said: list[str] = []
-    for now in present(settings):
-        after = wanted(settings, now)
+    folders, unknown = present(settings), undeclared(settings)
+    for now in folders:
+        after = wanted(settings, now, unknown)
         for name in (_RULES, _GROUPS):
             before, then = (side.files[name].splitlines(keepends=True) for side in (now, after))
             said += difflib.unified_diff(before, then, str(now.folder / name), "as declared")

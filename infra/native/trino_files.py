@@ -24,7 +24,7 @@ def write_access(stack: Stack, etc: Path) -> None:
         unknown = undeclared(stack.settings)
     except EnvironmentFailed:
         unknown = {}  # Docker's configuration is written before its servers run; `lake access apply` looks again
-    for name, text in wanted(stack.settings, now, unknown=unknown).files.items():
+    for name, text in wanted(stack.settings, now, unknown).files.items():
         write_private(etc / name, text)
 
 
