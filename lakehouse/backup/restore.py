@@ -4,7 +4,6 @@ Until the pointers are in, in one transaction, no reader sees a table; a restore
 running it again, for what it has put there is the backup's own.
 """
 
-import hashlib
 import io
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -39,13 +38,13 @@ _THREADS = 4
 
 @dataclass(frozen=True)
 class Restored:
-    """What a restore did, or would do. `kept` names files of accounts that were there and stayed as they are."""
+    """What a restore did, or would do. `has_other_accounts`: there were accounts already, which stayed."""
 
     manifest: Manifest
     files: int
     new_files: int
     new_bytes: int
-    kept: tuple[str, ...] = ()
+    has_other_accounts: bool = False
 
 
 def restore(
@@ -80,7 +79,7 @@ def restore(
             return found
         _restore_files(pool, missing, progress)
         if with_accounts:
-            found = replace(found, kept=_restore_private(settings, pool, manifest))
+            found = replace(found, has_other_accounts=_restore_private(settings, pool, manifest))
         if manifest.control and not has_control:
             progress("Restoring the control database", 0, 1)
             _restore_control(settings, pool, manifest.control)
@@ -177,19 +176,16 @@ def _restore_files(pool: Pool, missing: list[Stored], progress: Progress) -> Non
             raise
 
 
-def _restore_private(settings: Settings, pool: Pool, manifest: Manifest) -> tuple[str, ...]:
-    """Never in the place of what is there, unless that is a file without accounts; names of others that stay."""
+def _restore_private(settings: Settings, pool: Pool, manifest: Manifest) -> bool:
+    """Never in the place of what is there, unless that is a file without accounts; whether other accounts stay."""
     accounts = settings.root / ACCOUNTS
     if accounts.exists() and not open_accounts(settings).all():
         accounts.unlink()  # whoever asks for accounts makes the file: a fresh stack has one without any
-    kept = []
     for name, where in manifest.private.items():
-        path = settings.root / name
-        if not path.exists():
-            pool.files.write(str(path), io.BytesIO(pool.take(where)), where["sha256"])
-        elif hashlib.sha256(path.read_bytes()).hexdigest() != where["sha256"]:
-            kept.append(name)
-    return tuple(kept)
+        if not (settings.root / name).exists():
+            pool.files.write(str(settings.root / name), io.BytesIO(pool.take(where)), where["sha256"])
+    backed_up = manifest.private.get(ACCOUNTS, {})
+    return pool.files.digest(str(accounts)) not in (None, (backed_up.get("sha256"), backed_up.get("bytes")))
 
 
 def _restore_control(settings: Settings, pool: Pool, where: Mapping[str, object]) -> None:

@@ -74,10 +74,10 @@ def restore(context: Context, source: str, backup_id: str, dry_run: bool, with_a
         f"\nRestored backup {done.manifest.backup_id}: {told}. Every table's files are there, with the rows that were "
         f"backed up; so is the control database."
     )
-    if done.kept:
+    if done.has_other_accounts:
         click.echo(
-            f"{' and '.join(done.kept)} in {context.settings.root} stayed, for there were accounts already: move them "
-            "away and restore again to have those of the backup."
+            f"accounts.db in {context.settings.root} stayed, for there were accounts already: move it away and restore "
+            "again to have those of the backup."
         )
 
 

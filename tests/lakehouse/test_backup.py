@@ -347,7 +347,7 @@ def test_only_the_owner_can_read_a_backup_and_secrets_are_in_it_only_if_asked_fo
     back_up(small, str(tmp_path / "b"), with_accounts=True)
     lose(small)
     assert open_accounts(small).all() == [], "a file without accounts, as the start of a stack makes it"
-    assert restore(small, str(tmp_path / "b"), with_accounts=True).kept == ()
+    assert not restore(small, str(tmp_path / "b"), with_accounts=True).has_other_accounts
     assert open_accounts(small).log_in("ana", "correct horse battery")
 
 
@@ -368,6 +368,9 @@ def test_accounts_that_are_there_stay_and_the_restore_says_so(small: Settings, t
     assert "accounts.db" in done.output
     assert "stayed, for there were accounts already" in done.output
     assert [account.name for account in open_accounts(small).all()] == ["ben"]
+    (small.root / "accounts.db").unlink()
+    assert not restore(small, place, with_accounts=True).has_other_accounts
+    assert [account.name for account in open_accounts(small).all()] == ["ana"]
 
 
 def test_the_commands_say_what_they_do(small: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
