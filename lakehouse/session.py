@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lakehouse import profile
+from lakehouse import classes, profile
 from lakehouse.errors import EnvironmentFailed
 from lakehouse.jvm import remember_classes
 from lakehouse.secrets import read_secret
@@ -133,6 +133,7 @@ def build_session(
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     os.environ["PYSPARK_PYTHON"] = sys.executable  # workers need the packages of this environment
     conf = spark_conf(settings, jars) | dict(extra or {})
+    conf["spark.driver.extraJavaOptions"] += f" {classes.options(settings, java_home)}"
     secret = cluster_secret(settings, conf["spark.master"])
     try:
         if secret:  # what is known when the JVM starts would stand on its command line
