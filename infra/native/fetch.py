@@ -76,7 +76,8 @@ def build_minio(stack: Stack, say: Say) -> None:
     with _making(program.parent, _ROOM_TO_UNPACK) as made:
         environment = {**os.environ, "GOBIN": str(made / "bin"), "CGO_ENABLED": "0"}
         ended = subprocess.run(  # noqa: S603 - the user's own Go
-            [go, "install", f"{_MINIO_MODULE}@{version}"],
+            # Nobody debugs it here, and what a debugger asks for takes time to write.
+            [go, "install", "-ldflags=-s -w", "-gcflags=all=-dwarf=false", f"{_MINIO_MODULE}@{version}"],
             env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
