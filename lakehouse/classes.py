@@ -37,6 +37,15 @@ def options(settings: Settings, java_home: Path) -> str:
     return f"{_option('ArchiveClassesAtExit', archive)} {_QUIET}"
 
 
+def forget(settings: Settings, java_home: Path) -> bool:
+    """Delete the archive, for a JVM that should have used it did not start; False where there was none to blame."""
+    archive = _archive(settings, java_home)
+    if archive is None or not _is_whole(archive):
+        return False
+    archive.unlink(missing_ok=True)
+    return True
+
+
 def _archive(settings: Settings, java_home: Path) -> Path | None:
     """Where the classes of this Java and this Spark are kept; None for a Java that came without classes of its own."""
     import pyspark
@@ -52,7 +61,7 @@ def _archive(settings: Settings, java_home: Path) -> Path | None:
 def _is_whole(archive: Path) -> bool:
     """Whether a JVM came to the end of writing, for what the file begins with is written last, and nothing was cut off.
 
-    A JVM would die of what was: so its size is noted when the file is first met.
+    A JVM would die of what was: so the size is noted when the file is first met.
     """
     noted = _noted_size(archive)
     try:

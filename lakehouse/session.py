@@ -140,6 +140,8 @@ def build_session(
             SparkContext._ensure_initialized(conf=SparkConf().setAll(list(conf.items())))
         session = SparkSession.builder.config(map={**conf, **secret}).getOrCreate()
     except (PySparkRuntimeError, OSError) as error:
+        if classes.forget(settings, java_home):
+            return build_session(settings, java_home, jars, extra)
         raise EnvironmentFailed(f"Spark did not start with the Java in {java_home}; try `lake doctor`.") from error
     except Py4JJavaError as error:
         if not conf["spark.master"].startswith("spark://"):

@@ -13,6 +13,7 @@ from lakehouse import classes
 from lakehouse.java import find_java
 from lakehouse.settings import Settings
 
+ROOT = Path(__file__).resolve().parents[2]
 WHOLE = b"\xa8\xab\x0b\xf0 and all that follows"
 
 
@@ -97,7 +98,7 @@ print(spark.range(3).count())
 
 
 @pytest.mark.slow
-def test_a_second_spark_starts_with_what_the_first_one_kept(tmp_path: Path) -> None:
+def test_a_second_spark_starts_with_what_the_first_one_kept_unless_that_is_damaged(tmp_path: Path) -> None:
     java = find_java().home
     if not (java / "lib" / "server" / "classes.jsa").exists():
         pytest.skip(f"the Java in {java} came without an archive of its own classes")
@@ -106,8 +107,23 @@ def test_a_second_spark_starts_with_what_the_first_one_kept(tmp_path: Path) -> N
     def start() -> list[str]:
         command = [sys.executable, "-c", _START % str(Settings().cache_dir)]
         # It ends when the JVM does, which holds its output too.
-        done = subprocess.run(command, env=os.environ | place, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            command,
+            env=os.environ | place | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=tmp_path,
+        )
         return done.stdout.splitlines()
 
     assert start() == ["False", "3"], "no archive in the JVM's memory yet, and not a word about what it can't keep"
     assert start() == ["True", "3"]
+    (archive,) = (tmp_path / "a cache" / "classes").glob("*.jsa")
+    size = archive.stat().st_size
+    archive.chmod(0o600)
+    with archive.open("rb+") as file:
+        file.truncate(size // 2)
+    archive.with_suffix(".size").write_text(str(size // 2), encoding="utf-8")
+    assert start()[-1] == "3", "an archive that no JVM can use is thrown away, and Spark starts without"
+    assert start() == ["True", "3"], "and writes another"
