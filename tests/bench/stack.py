@@ -56,6 +56,7 @@ def main() -> None:
     """Measure everything and print it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--patients", type=int, default=1000)
+    parser.add_argument("--load-only", action="store_true", help="neither the start of the servers nor questions")
     parser.add_argument("--out", type=Path, default=ROOT / ".cache" / "bench" / "stack.json")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))  # so that no server stays behind
@@ -63,7 +64,7 @@ def main() -> None:
     print(f"Inventing {arguments.patients:,} people with Synthea, unless they are there already …", flush=True)
     own = Settings(home=cache, cache=Settings().cache_dir)
     people = generate(Population(arguments.patients), cache / f"synthea-{arguments.patients}", own)
-    figures = measured(own.cache_dir, sorted(people.glob("*.ndjson")))
+    figures = measured(own.cache_dir, sorted(people.glob("*.ndjson")), load_only=arguments.load_only)
     report = {"machine": machine(), "data": "synthetic (Synthea)", "patients": arguments.patients, "what_runs": RUNS}
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(report | {"figures": figures}, indent=2) + "\n", encoding="utf-8")
@@ -72,7 +73,7 @@ def main() -> None:
     print(f"Written to {arguments.out}")
 
 
-def measured(cache: Path, files: list[Path]) -> list[Figure]:
+def measured(cache: Path, files: list[Path], *, load_only: bool = False) -> list[Figure]:
     """All figures, in a folder that is deleted at the end, whatever happens."""
     folder = Path(tempfile.mkdtemp(prefix="carelake-bench-"))
     folder.chmod(0o755)  # started by root, PostgreSQL runs as another user and has to get in
@@ -90,10 +91,12 @@ def measured(cache: Path, files: list[Path]) -> list[Figure]:
     )
     there = servers.model_copy(update={"spark_master": ""})  # threads of the process, as embedded
     try:
-        figures = starts(servers)
+        figures = [] if load_only else starts(servers)
         native(servers, "up", "postgres")
         native(servers, "up", "minio")
-        figures += loads(here, there, files)
+        figures += loads(here, there, files, with_gold=not load_only)
+        if load_only:
+            return figures
         native(servers, "up", "trino")
         return figures + questions(here, there)
     finally:
@@ -113,11 +116,11 @@ def starts(servers: Settings) -> list[Figure]:
     ]
 
 
-def loads(here: Settings, there: Settings, files: list[Path]) -> list[Figure]:
-    """The load of `make bench` into both lakes; behind it, untimed, what pages also ask for: other types, and gold."""
+def loads(here: Settings, there: Settings, files: list[Path], *, with_gold: bool) -> list[Figure]:
+    """The load of `make bench` into both lakes; `with_gold`, untimed: other types, and gold, for pages."""
     of_bench = [f for kind in TYPES for f in files if f.name == f"{kind}.ndjson"]
-    others = [f for f in files if f not in of_bench]
-    one, other = (load(s, of_bench, [*others, ROOT / "infra" / "sample" / "faults"]) for s in (here, there))
+    others = [*(f for f in files if f not in of_bench), ROOT / "infra" / "sample" / "faults"] if with_gold else []
+    one, other = (load(s, of_bench, others) for s in (here, there))
     if one["resources"] != other["resources"]:
         raise SystemExit("Both lakes were given the same files, and not the same number of resources landed.")
     of = "the same, embedded"
@@ -132,7 +135,7 @@ def loads(here: Settings, there: Settings, files: list[Path]) -> list[Figure]:
 def load(settings: Settings, files: list[Path], others: list[Path]) -> dict[str, Any]:
     """What one_load.py says; a failure ends the benchmark."""
     script = Path(__file__).with_name("one_load.py")
-    command = [sys.executable, str(script), *map(str, files), "--then", *map(str, others)]
+    command = [sys.executable, str(script), *map(str, files), *(["--then", *map(str, others)] if others else [])]
     print(f"Loading, profile {settings.profile} …", flush=True)
     done = subprocess.run(command, cwd=ROOT, env=environment(settings), check=True, stdout=subprocess.PIPE)
     said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
