@@ -42,7 +42,7 @@ test: $(STAMP) ## Run the quick tests with coverage (10 minutes at most).
 	@COVERAGE_FILE=.cov-quick $(PYTEST) -m "not slow and not browser and not stack" --cov --cov-report=term --cov-fail-under=90
 
 test-browser: $(STAMP) ## Open each page of the dashboard over the demo's lake in Chromium.
-	@$(BIN)/pytest -m browser tests/browser
+	@$(BIN)/pytest -n $(WORKERS) -m browser tests/browser
 
 # Exit code 5 says that no test is marked slow, which is fine.
 test-slow: $(STAMP) ## Run the tests that take minutes.
