@@ -26,14 +26,13 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def spark(settings: Settings) -> "Iterator[SparkSession]":
     """A real session with the Iceberg catalog `lake` in that folder."""
     from lakehouse.java import find_java
-    from lakehouse.session import build_session, spark_conf, spark_jars
+    from lakehouse.session import build_session, spark_jars
 
-    jars = spark_jars(settings)
-    # Tests see few rows, and what a JVM compiles well is not run often enough to be worth it.
-    java_options = f"{spark_conf(settings, jars)['spark.driver.extraJavaOptions']} -XX:TieredStopAtLevel=1"
-    few_rows = {"spark.sql.shuffle.partitions": "1", "spark.default.parallelism": "2"}
     session = build_session(
-        settings, find_java().home, jars, few_rows | {"spark.driver.extraJavaOptions": java_options}
+        settings,
+        find_java().home,
+        spark_jars(settings),
+        {"spark.sql.shuffle.partitions": "1", "spark.default.parallelism": "2"},
     )
     yield session
     session.stop()

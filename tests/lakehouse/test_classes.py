@@ -126,4 +126,4 @@ def test_a_second_spark_starts_with_what_the_first_one_kept_unless_that_is_damag
         file.truncate(size // 2)
     archive.with_suffix(".size").write_text(str(size // 2), encoding="utf-8")
     assert start()[-1] == "3", "an archive that no JVM can use is thrown away, and Spark starts without"
-    assert start() == ["True", "3"], "and writes another"
+    assert archive.stat().st_size > size // 2, "and writes another"
