@@ -36,13 +36,13 @@ SELECT
     f.class_code,
     f.first_on,
     f.last_on,
-    min(coalesce(w.ward_id, n.ward_id, f.location_key)) AS ward_key,
-    min(coalesce(w.name, n.name)) AS ward,
-    max(nullif(coalesce(w.beds, n.beds), 0)) AS beds
+    min(coalesce(w.ward_id, f.location_key)) AS ward_key,
+    min(w.name) AS ward,
+    max(nullif(w.beds, 0)) AS beds
 FROM found AS f
-LEFT JOIN wards AS w ON w.location_id = f.location_key
 LEFT JOIN lake.gold.identifier AS i
     ON i.resource_type = 'Location' AND concat(i.system, '|', i.value) = f.identifier
-LEFT JOIN wards AS n ON n.location_id = i.record_id
+-- No id has a bar in it, so what is an identifier is no id.
+LEFT JOIN wards AS w ON w.location_id = coalesce(i.record_id, f.location_key)
 GROUP BY f.facility_key, f.location_key, f.class_code, f.first_on, f.last_on
 ORDER BY f.facility_key, f.location_key, f.class_code
