@@ -38,11 +38,14 @@ def options(settings: Settings, java_home: Path) -> str:
 
 
 def forget(settings: Settings, java_home: Path) -> bool:
-    """Delete the archive, for a JVM that should have used it did not start; False where there was none to blame."""
+    """Delete the archive, for a JVM that should have used it did not start; False where none is gone now."""
     archive = _archive(settings, java_home)
     if archive is None or not _is_whole(archive):
         return False
-    archive.unlink(missing_ok=True)
+    try:
+        archive.unlink(missing_ok=True)
+    except OSError:
+        return False
     return True
 
 

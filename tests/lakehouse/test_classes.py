@@ -82,6 +82,21 @@ def test_a_java_without_an_archive_or_a_cache_that_can_not_be_made_is_no_fault(t
     assert classes.options(Settings(home=tmp_path, cache=tmp_path / "file"), java) == ""
 
 
+def test_one_that_can_not_be_deleted_is_no_fault_of_its_own(
+    tmp_path: Path, java: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write(_archive(classes.options(_settings(tmp_path), java)), WHOLE)
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError
+
+    with monkeypatch.context() as refusing:
+        refusing.setattr(Path, "unlink", refuse)
+        assert not classes.forget(_settings(tmp_path), java)
+    assert classes.forget(_settings(tmp_path), java)
+    assert not classes.forget(_settings(tmp_path), java)
+
+
 _START = """
 from lakehouse.java import find_java
 from lakehouse.session import build_session, spark_jars
