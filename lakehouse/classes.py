@@ -1,4 +1,4 @@
-"""Class-data sharing: Spark's JVM starts with its classes as an earlier one laid them out, and not out of 300 jars.
+"""Class-data sharing: Spark's JVM starts with its classes as an earlier one laid them out, and not out of 250 jars.
 
 The first JVM writes the archive when it ends. Each later one sees for itself whether the archive is of this Java and
 of these jars, and starts without where it is not.
