@@ -148,6 +148,7 @@ def build_session(
             raise
         raise no_cluster(conf["spark.master"]) from error
     unlock(session, settings)
+    remember_classes(session)
     return session
 
 
@@ -234,9 +235,9 @@ def spark_session(settings: Settings) -> "Iterator[SparkSession]":
     if is_submitted():
         make_folders(settings)
         session = join_session(settings)
+        remember_classes(session)
     else:
         session = build_session(settings, find_java().home, spark_jars(settings))
-    remember_classes(session)
     try:
         yield session
     finally:

@@ -77,6 +77,7 @@ TOLD_BY_THE_MART = {
 """Columns that say where a row was looked for, or when: no data stands behind them."""
 
 
+@pytest.mark.embedded
 def test_every_gold_column_has_upstream_columns_or_is_marked_a_constant(lake: "Lake") -> None:
     for mart in MARTS:
         edges = edges_of_mart(lake, mart)
@@ -103,6 +104,7 @@ def assert_readmission_is_traced(edges: list[Edge]) -> None:
     assert (f"{fact}.is_inpatient", "filter") in above(edges, "gold.readmission", "")
 
 
+@pytest.mark.embedded
 @pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
 def test_every_column_has_upstream_columns_or_is_marked_a_constant(lake: "Lake", job: Job) -> None:
     edges = edges_of(lake, job)

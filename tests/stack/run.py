@@ -14,7 +14,11 @@ from lakehouse.settings import Settings
 from tests.stack.conftest import free_ports
 from tests.stack.servers import HOME
 
-SIDE_BY_SIDE = ("tests/spark_jobs", "tests/lakehouse/test_lock.py", "tests/lakehouse/test_submit.py")
+SIDE_BY_SIDE = (
+    *("tests/spark_jobs", "tests/lakehouse/test_lock.py", "tests/lakehouse/test_submit.py"),
+    # These make rows of rows, and come near no table and no server.
+    *("--ignore=tests/spark_jobs/conform", "--ignore=tests/spark_jobs/marts"),
+)
 FAULTS = ("", "_store", "_commit", "_disk", "_runs", "_clock")
 ALONE = (*(f"tests/stack/test_faults{name}.py" for name in FAULTS), "tests/stack/test_restore.py")
 """These take servers away, and nobody else may need them then."""
