@@ -45,7 +45,7 @@ def edges_of(lake: "Lake", job: Job) -> list[Edge]:
         tables.ensure(lake.spark, table)
     lookups = {each.argument: lookup_rows(lake.spark, each, None) for each in job.lookups}
     records = tables.read(lake.spark, FHIR_RESOURCE)
-    return job_edges(job, evaluate(job, compile_view(job.view), records, lookups, "2026-01-15"))
+    return job_edges(job, evaluate(job, compile_view(job.view), records, lookups, "2026-01-15", is_shaped=True))
 
 
 def edges_of_mart(lake: "Lake", mart: Mart) -> list[Edge]:

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from catalog.model import Level
 from lakehouse.fhir import CompiledView, compile_view
 from lakehouse.quality import broken_rules
+from spark_jobs.ingest.shapes import has_fhir_shape
 from spark_jobs.job import Job
 
 AS_OF = "2026-01-15"
@@ -40,12 +41,25 @@ def view_of(job: Job) -> CompiledView:
 
 
 def project(spark: SparkSession, job: Job, payloads: Iterable[str]) -> DataFrame:
-    """The job's view over payloads, with a `record` as small as a test needs; its id is the payload's place."""
-    records = spark.createDataFrame(list(enumerate(payloads)), "number int, payload string")
+    """The job's view over payloads, with a `record` as small as a test needs; its id is the payload's place.
+
+    As a run does, it leaves out what only finds other tokens than FHIR's where landing would find none.
+    """
+    numbered = list(enumerate(payloads))
+    records = spark.createDataFrame(numbered, "number int, payload string")
     ident = F.coalesce(F.get_json_object("payload", "$.id"), F.col("number").cast("string"))
-    rows = view_of(job).project(records.withColumn("record", F.struct(ident.alias("record_id"))), keep=["record"])
+    records = records.withColumn("record", F.struct(ident.alias("record_id")))
+    is_shaped = all(_is_shaped(payload) for _, payload in numbered)
+    rows = view_of(job).project(records, keep=["record"], is_shaped=is_shaped)
     flags = F.struct("record.record_id", "is_selected", "problems")
     return rows.withColumn("record", flags).drop("is_selected", "problems")
+
+
+def _is_shaped(payload: str) -> bool:
+    try:
+        return has_fhir_shape(json.loads(payload)["resourceType"], payload.encode())
+    except (ValueError, KeyError):
+        return False
 
 
 def births(spark: SparkSession, days: dict[str, str]) -> DataFrame:

@@ -70,7 +70,7 @@ def lookups_of(spark: SparkSession, job: Job) -> dict[str, DataFrame]:
 def rows_of(spark: SparkSession, name: str) -> DataFrame:
     """What the job makes of one record without elements; to plan it is what takes time, so it is done once."""
     job = job_of(name)
-    return job(project(spark, job, ["{}"]), **lookups_of(spark, job))
+    return job(project(spark, job, [json.dumps({"resourceType": RESOURCES[name]})]), **lookups_of(spark, job))
 
 
 @cache
