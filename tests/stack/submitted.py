@@ -23,7 +23,7 @@ from lakehouse.submit import properties
 
 ROOT = Path(__file__).parents[2]
 SUBMIT = Path(pyspark.__file__).parent / "bin" / "spark-submit"
-SECONDS = 300
+SECONDS = 900
 T = TypeVar("T")
 
 
