@@ -168,13 +168,18 @@ def held_back(spark: "SparkSession", table: Table) -> "DataFrame":
 
 def _referring(spark: "SparkSession", plan: Plan, lookup: Lookup, before: int | None, after: int | None) -> "DataFrame":
     """Ids of records whose row refers to a looked-up row that came, went or changed in a column that the job reads."""
-    old, new = tables.changed(spark, lookup.table, before, after)
-    old, new = (_looked_up(lookup, rows) for rows in (old, new))
-    different = new.exceptAll(old).union(old.exceptAll(new)).select(lookup.table.key[0]).distinct()
+    from pyspark.sql import functions as F
+
+    key = lookup.table.key[0]
+    old, new = (
+        _looked_up(lookup, rows).select(key, F.struct("*").alias(when))
+        for rows, when in zip(tables.changed(spark, lookup.table, before, after), ("was", "is"), strict=True)
+    )
+    different = old.join(new, key, "full_outer").where("NOT (was <=> is)").select(key)
     table = plan.job.writes
     live = tables.read(spark, table, plan.base.id if plan.base else None)
     ids = [
-        live.join(different, live[c.name] == different[lookup.table.key[0]], "left_semi").select(live[table.key[0]])
+        live.join(different, live[c.name] == different[key], "left_semi").select(live[table.key[0]])
         for c in table.columns
         if c.ref == lookup.table.name
     ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from catalog.model import Table
 from lakehouse import tables
 from lakehouse.control import Control, Outcome
+from lakehouse.jvm import java_class
 from spark_jobs.mart_plan import MartPlan
 from spark_jobs.plan import Plan
 
@@ -74,8 +75,17 @@ class Written:
 
 
 def keep(frame: "DataFrame", cached: ExitStack) -> "DataFrame":
-    """Compute it once, when it is first asked for, and keep it until the end."""
+    """Compute it once, when it is first asked for, and keep it until the end.
+
+    The frame that comes back knows what was kept and not how it was made: what follows is planned as upon a table,
+    where Spark would else look through the whole way to it at each step.
+    """
     from pyspark import StorageLevel
+    from pyspark.sql import DataFrame
 
     cached.callback(frame.unpersist)
-    return frame.persist(StorageLevel.MEMORY_AND_DISK)
+    frame.persist(StorageLevel.MEMORY_AND_DISK)
+    session = frame.sparkSession
+    kept = session._jsparkSession.sharedState().cacheManager().lookupCachedData(frame._jdf).get().cachedRepresentation()
+    dataset = java_class(session, "org.apache.spark.sql.Dataset")
+    return DataFrame(dataset.ofRows(session._jsparkSession, kept), session)

@@ -8,11 +8,11 @@ Steps 2 to 4 differ by kind of job: see `conforming` (from FHIR to silver) and `
 
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from catalog.derive.sodacl import ScanCheck, scan_checks, scan_variables, view_name
+from catalog.derive.sodacl import ScanCheck, scan_checks, scan_columns, scan_variables, view_name
 from catalog.model import Table
 from catalog.registry import TABLES
 from catalog.tables.ops import QUARANTINE
@@ -21,7 +21,7 @@ from lakehouse.control import Control, Outcome, new_id, now
 from lakehouse.errors import GateFailed, LakeError
 from lakehouse.events import Parent
 from lakehouse.outages import can_be_reached, explained
-from lakehouse.session import own_session, release, suit
+from lakehouse.session import FEW_ROWS, own_session, release, suit
 from lakehouse.settings import Settings
 from spark_jobs.building import write_mart
 from spark_jobs.conforming import write_records
@@ -30,7 +30,7 @@ from spark_jobs.mart import Mart
 from spark_jobs.mart_plan import MartPlan, plan_mart
 from spark_jobs.plan import Plan, make_plan
 from spark_jobs.report import reported, settled
-from spark_jobs.run import STEPS, Observer, Run, branch_name, silent
+from spark_jobs.run import STEPS, Observer, Run, branch_name, keep, silent
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -184,7 +184,8 @@ def _carry_out(run: Run, settings: Settings) -> RunResult:
     # 5. Gate: scan the branch. Killed here: a stray branch.
     run.begin("gate")
     live_rows, counts = written.live_rows, written.counts
-    outcomes = written.outcomes + _scan(run, settings)
+    with ExitStack() as cached:
+        outcomes = written.outcomes + _scan(run, settings, live_rows, cached)
     results = [(table.name, o) for o in outcomes]
     bad = [o for o in outcomes if o.outcome in ("fail", "error")]
     if bad:
@@ -210,15 +211,21 @@ def _figure(o: Outcome) -> str:
     return "could not be checked" if o.value is None else f"{o.value:g}"
 
 
-def _scan(run: Run, settings: Settings) -> list[Outcome]:
-    """The gate's views are made in the run's own session: the branch, and what it refers to at the pinned snapshots."""
+def _scan(run: Run, settings: Settings, live_rows: int, cached: ExitStack) -> list[Outcome]:
+    """The gate's views are made in the run's own session: the branch, and what it refers to at the pinned snapshots.
+
+    A scan is some five queries. Of few rows, which take less time to read than to plan for, what they ask is kept.
+    """
     session, table, inputs = run.session, run.table, run.plan.inputs
     for name in {c.ref for c in table.columns if c.ref} - {table.name}:
         referenced = TABLES[name]
         tables.ensure(session, referenced)
         snapshot = inputs[name] if name in inputs else _current_id(session, referenced)
         tables.live(tables.read(session, referenced, snapshot)).createOrReplaceTempView(view_name(name))
-    tables.live(tables.read_branch(session, table, run.branch)).createOrReplaceTempView(view_name(table.name))
+    scanned = tables.live(tables.read_branch(session, table, run.branch)).select(*scan_columns(table))
+    if live_rows < FEW_ROWS:
+        scanned = keep(scanned, cached)
+    scanned.createOrReplaceTempView(view_name(table.name))
     last = run.control.last(table.name, "published", "unchanged")
     previous = (last["live_rows"] if last else None) or 0
     checks: list[ScanCheck] = scan_checks(table, TABLES)

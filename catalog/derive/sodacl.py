@@ -49,6 +49,18 @@ def scan_yaml(table: Table, checks: list[ScanCheck]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def scan_columns(table: Table) -> list[str]:
+    """The columns that the scan reads, in the table's order."""
+    read = {*table.key, *(name for check in table.checks if check.kind is not Kind.ROW for name in check.columns)}
+    read |= {_written(name) for check in table.checks_of(Kind.REFERENCE) for name in check.columns}
+    return [c.name for c in table.columns if not c.null or c.values or c.name in read]
+
+
+def _written(column: str) -> str:
+    """The column for what a reference says that is no id, where a table has one."""
+    return column.removesuffix("_id") + "_reference"
+
+
 def _item(metric: str, name: str, level: Level, bad: str, *more: str) -> str:
     lines = [f"- {metric}:", f"    name: {json.dumps(name)}", f"    {level.value}: when {bad}"]
     return "\n".join([*lines, *(f"    {line}" for line in more)])
@@ -84,8 +96,7 @@ def _declared(table: Table, check: Check, tables: Mapping[str, Table]) -> ScanCh
             column = check.columns[0]
             target = tables[table.column(column).ref or ""]
             # A reference that is no id stands beside it as written; it leads to no row either.
-            written = column.removesuffix("_id") + "_reference"
-            either = [column, *(c.name for c in table.columns if c.name == written)]
+            either = [column, *(c.name for c in table.columns if c.name == _written(column))]
             orphans = (
                 f"FROM {view} s LEFT ANTI JOIN {view_name(target.name)} t ON s.{column} = t.{target.key[0]} "
                 f"WHERE {' OR '.join(f's.{name} IS NOT NULL' for name in either)}"

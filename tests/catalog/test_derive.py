@@ -1,11 +1,13 @@
 """What is derived from a declaration agrees with it."""
 
+import re
+
 import pytest
 import yaml
 
 from catalog.derive.ddl import column_comment, create_table, quote, table_properties
 from catalog.derive.diff import Change, LiveColumn, Step, diff
-from catalog.derive.sodacl import scan_checks, scan_variables, scan_yaml
+from catalog.derive.sodacl import scan_checks, scan_columns, scan_variables, scan_yaml
 from catalog.model import CLINICAL_RECORD, IDENTIFYING, OPERATIONAL, SUBJECT, Column, Level, Table, fail, month, warn
 from catalog.registry import TABLES
 from catalog.tables.bronze import FHIR_RESOURCE
@@ -117,3 +119,11 @@ def test_every_declared_scan_is_well_formed_yaml() -> None:
     for table in TABLES.values():
         checks = scan_checks(table, TABLES)
         assert len(next(iter(yaml.safe_load(scan_yaml(table, checks)).values()))) == len(checks)
+
+
+def test_the_columns_of_a_scan_are_all_that_its_checks_name() -> None:
+    assert scan_columns(PERSON) == ["person_id", "mother_id", "kind", "seen_at"]
+    for table in TABLES.values():
+        names = {c.name for c in table.columns}
+        said = " ".join(f"{check.yaml} {check.failing}".replace("name:", "") for check in scan_checks(table, TABLES))
+        assert set(re.findall(r"\w+", said)) & names <= {*scan_columns(table), "is_deleted"}, table.name
