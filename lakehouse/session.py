@@ -202,17 +202,25 @@ def release(session: "SparkSession") -> None:
 
 
 def suit(session: "SparkSession", rows: int) -> None:
-    """Let Spark interpret the expressions of this session's queries where they see few rows, else compile them.
+    """Let this session's queries run as suits so many rows."""
+    most = session.sparkContext.getConf().get("spark.sql.shuffle.partitions", "200")
+    for name, value in suited(rows, most).items():
+        session.conf.set(name, value)
+
+
+def suited(rows: int, partitions: str = "200") -> dict[str, str]:
+    """Settings that let Spark interpret the expressions of queries which see few rows, and else compile them.
 
     Compiling costs seconds for each wide table, whatever the number of rows. So does planning anew after each stage,
-    which is left out too. The results are the same.
+    which is left out too. The results are the same. `partitions` is into how many a shuffle of many rows goes.
     """
     is_few = rows < FEW_ROWS
-    session.conf.set("spark.sql.codegen.wholeStage", str(not is_few).lower())
-    session.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN" if is_few else "FALLBACK")
-    session.conf.set("spark.sql.adaptive.enabled", str(not is_few).lower())
-    most = session.sparkContext.getConf().get("spark.sql.shuffle.partitions", "200")
-    session.conf.set("spark.sql.shuffle.partitions", str(1 + rows // _ROWS_A_PARTITION) if is_few else most)
+    return {
+        "spark.sql.codegen.wholeStage": str(not is_few).lower(),
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN" if is_few else "FALLBACK",
+        "spark.sql.adaptive.enabled": str(not is_few).lower(),
+        "spark.sql.shuffle.partitions": str(1 + rows // _ROWS_A_PARTITION) if is_few else partitions,
+    }
 
 
 def spark_jars(settings: Settings) -> list[Path]:

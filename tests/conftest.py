@@ -7,19 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lakehouse.settings import Settings
+from tests import public_data
 from tests.lakes import empty_lake
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from spark_jobs.lake import Lake
-
-_AS_FOR_FEW_ROWS = {
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    "spark.sql.adaptive.enabled": "false",
-}
-"""As a run that sees few rows has it (`lakehouse.session.suit`); what asks for more by itself gets it."""
 
 
 @pytest.fixture(scope="session")
@@ -33,14 +27,11 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def spark(settings: Settings) -> "Iterator[SparkSession]":
     """A real session with the Iceberg catalog `lake` in that folder."""
     from lakehouse.java import find_java
-    from lakehouse.session import build_session, spark_jars
+    from lakehouse.session import build_session, spark_jars, suited
 
-    session = build_session(
-        settings,
-        find_java().home,
-        spark_jars(settings),
-        {"spark.sql.shuffle.partitions": "1", "spark.default.parallelism": "2", **_AS_FOR_FEW_ROWS},
-    )
+    # As a run that sees few rows has it; what asks for more by itself gets it.
+    extra = {"spark.default.parallelism": "2", **suited(0)}
+    session = build_session(settings, find_java().home, spark_jars(settings), extra)
     yield session
     session.stop()
 
@@ -64,7 +55,6 @@ def lake(spark: "SparkSession", settings: Settings, tmp_path: Path) -> "Iterator
 @pytest.fixture
 def shared_data() -> Path:
     """The folder of public data sets beside the checkout; skips with a message where it is missing."""
-    folder = Path(__file__).resolve().parents[2] / "shared" / "data"
-    if not folder.is_dir():
-        pytest.skip(f"the public data sets are not beside the checkout ({folder})")
-    return folder
+    if not public_data.FOLDER.is_dir():
+        pytest.skip(f"the public data sets are not beside the checkout ({public_data.FOLDER})")
+    return public_data.FOLDER

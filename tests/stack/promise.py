@@ -1,5 +1,6 @@
 """What each role is promised to see, by tag and in words of its own: nothing here comes from the matrix."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -47,7 +48,9 @@ def columns_of(world: World, role: str, table: Table) -> dict[str, list[Any] | N
     assert is_refused(whole), whole
     if role != "administrator" and "raw" not in {c.tag.value for c in table.columns}:
         return dict.fromkeys(names)
-    refused = [n for n in names if is_refused(world.ask(f"one.{role}", f"explain (type validate) select {n} {order}"))]
+    with ThreadPoolExecutor(4) as asking:  # an answer is mostly waited for
+        each = asking.map(lambda n: world.ask(f"one.{role}", f"explain (type validate) select {n} {order}"), names)
+    refused = [name for name, answer in zip(names, each, strict=True) if is_refused(answer)]
     seen = [name for name in names if name not in refused]
     rows = world.ask(f"one.{role}", f"select {', '.join(seen)} {order}")
     return dict.fromkeys(refused) | {name: [row[place] for row in rows] for place, name in enumerate(seen)}

@@ -2,15 +2,15 @@
 
 import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse.fhir import run_view
+from tests import public_data
 
-FOLDER = Path(__file__).resolve().parents[4] / "shared" / "data" / "sql_on_fhir"
+FOLDER = public_data.FOLDER / "sql_on_fhir"
 
 
 def _cases() -> list[Any]:

@@ -17,8 +17,8 @@ from catalog.tables.silver import __all__ as table_names
 from lakehouse.session import FEW_ROWS, suit
 from spark_jobs.evaluate import own_columns
 from spark_jobs.job import Job
+from tests import public_data
 
-SHARED_DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 NAMES = sorted(name.lower() for name in table_names)
 RESOURCES = {
     "patient": "Patient",
@@ -92,7 +92,7 @@ FOREIGN = ("0", "basic", '["x"]')
 @pytest.fixture
 def examples(name: str) -> tuple[str, ...]:
     """US Core's examples of what the job reads; none where the data sets are not there."""
-    path = SHARED_DATA / "us_core_examples" / "us_core_examples.ndjson.gz"
+    path = public_data.FOLDER / "us_core_examples" / "us_core_examples.ndjson.gz"
     if not path.exists():
         return ()
     with gzip.open(path, "rt", encoding="utf-8") as lines:
@@ -122,11 +122,11 @@ def test_bad_and_foreign_records_come_out_as_one_row_without_values(
     spark: SparkSession, name: str, examples: tuple[str, ...]
 ) -> None:
     made = made_of(spark, name, examples)
-    foreign = {ident: rows for ident, rows in made.items() if ident in FOREIGN}
-    assert {ident: len(rows) for ident, rows in foreign.items()} == dict.fromkeys(FOREIGN, 1)
-    assert foreign["0"][0].problems
-    assert not foreign["0"][0].row[job_of(name).writes.key[0]]
-    assert foreign["basic"][0].is_selected is False
+    assert set(made) == {*FOREIGN, *(json.loads(example)["id"] for example in examples)}
+    assert [len(made[ident]) for ident in FOREIGN] == [1, 1, 1]
+    assert made["0"][0].problems
+    assert not made["0"][0].row[job_of(name).writes.key[0]]
+    assert made["basic"][0].is_selected is False
 
 
 def test_a_lookup_neither_drops_nor_doubles_rows(spark: SparkSession) -> None:
