@@ -44,9 +44,9 @@ test: $(STAMP) ## Run the quick tests with coverage (10 minutes at most).
 test-browser: $(STAMP) ## Open each page of the dashboard over the demo's lake in Chromium.
 	@$(BIN)/pytest -n $(WORKERS) -m browser tests/browser
 
-# Exit code 5 says that no test is marked slow, which is fine.
+# Exit code 5 says that no test is marked slow, which is fine. By the test and not by the file: some take minutes.
 test-slow: $(STAMP) ## Run the tests that take minutes.
-	@COVERAGE_FILE=.cov-slow $(PYTEST) -m "slow and not stack" --durations=15 --cov --cov-report= --cov-fail-under=0 || [ $$? -eq 5 ]
+	@COVERAGE_FILE=.cov-slow $(PYTEST) --dist worksteal -m "slow and not stack" --durations=15 --cov --cov-report= --cov-fail-under=0 || [ $$? -eq 5 ]
 
 coverage: $(STAMP) ## Hold the lines that all runs of tests reached against the floor.
 	@$(BIN)/coverage combine --keep --quiet .cov-quick .cov-slow .cov-stack .cov-faults
