@@ -78,7 +78,8 @@ def keep(frame: "DataFrame", cached: ExitStack) -> "DataFrame":
     """Compute it once, when it is first asked for, and keep it until the end.
 
     The frame that comes back knows what was kept and not how it was made: what follows is planned as upon a table,
-    where Spark would else look through the whole way to it at each step.
+    where Spark would else look through the whole way to it at each step. A job beside this one that kept the very same
+    may let go of it meanwhile: then it is computed anew.
     """
     from pyspark import StorageLevel
     from pyspark.sql import DataFrame
@@ -86,6 +87,8 @@ def keep(frame: "DataFrame", cached: ExitStack) -> "DataFrame":
     cached.callback(frame.unpersist)
     frame.persist(StorageLevel.MEMORY_AND_DISK)
     session = frame.sparkSession
-    kept = session._jsparkSession.sharedState().cacheManager().lookupCachedData(frame._jdf).get().cachedRepresentation()
+    found = session._jsparkSession.sharedState().cacheManager().lookupCachedData(frame._jdf)
+    if found.isEmpty():
+        return frame
     dataset = java_class(session, "org.apache.spark.sql.Dataset")
-    return DataFrame(dataset.ofRows(session._jsparkSession, kept), session)
+    return DataFrame(dataset.ofRows(session._jsparkSession, found.get().cachedRepresentation()), session)

@@ -2,7 +2,8 @@
 
 from contextlib import ExitStack
 
-from pyspark.sql import SparkSession
+import pytest
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from spark_jobs.run import keep
@@ -27,3 +28,18 @@ def test_it_is_computed_once_and_let_go_at_the_end(spark: SparkSession) -> None:
         assert kept.collect() == kept.orderBy("id").collect()
         assert spark.sparkContext._jsc.getPersistentRDDs().size() == before + 1  # type: ignore[attr-defined]
     assert spark.sparkContext._jsc.getPersistentRDDs().size() == before  # type: ignore[attr-defined]
+
+
+def test_a_job_beside_that_lets_go_of_the_very_same_takes_no_row_away(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rows(frame: DataFrame) -> list[int]:
+        return sorted(row.id for row in frame.collect())
+
+    with ExitStack() as cached:
+        with ExitStack() as beside:
+            keep(spark.range(3), beside)
+            kept = keep(spark.range(3), cached)
+        assert rows(kept) == [0, 1, 2]
+        monkeypatch.setattr(DataFrame, "persist", lambda frame, level: frame)  # let go of before it was looked for
+        assert rows(keep(spark.range(4), cached)) == [0, 1, 2, 3]
