@@ -28,7 +28,7 @@ export UV_PYTHON_DOWNLOADS := never
 
 .PHONY: help setup demo test test-slow test-browser test-all coverage lint format bench bench-dashboard bench-stack \
   screenshots docs lock clean \
-  stack-up stack-status stack-logs stack-down stack-reset test-stack test-stack-jobs
+  stack-fetch stack-up stack-status stack-logs stack-down stack-reset test-stack test-stack-jobs
 
 help: ## List what can be made.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ test-stack: $(STAMP) ## Run the tests that need the servers of the stack, over t
 
 test-stack-jobs: $(STAMP) ## Run the tests of the write path once more, on PostgreSQL and MinIO.
 	@COVERAGE_FILE=.cov-faults PYTHONPATH=. $(BIN)/python tests/stack/run.py
+
+stack-fetch: $(STAMP) ## Fetch Trino and build MinIO ahead; the first start does it otherwise.
+	@$(BIN)/python -m infra.native fetch
 
 stack-up: $(STAMP) ## Start MinIO, PostgreSQL, Trino and Spark as processes; SERVICE=trino: that one and what it needs.
 	@$(BIN)/python -m infra.native up $(SERVICE)

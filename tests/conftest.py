@@ -1,5 +1,6 @@
 """One real Spark session for the whole test run, each worker with a lake of its own."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from spark_jobs.lake import Lake
+
+# Each Spark of a test meets a piece of code a few times. The JVM's quick compiler will do, and its other one took 15 %
+# of the processor time. The room for compiled code is what the JVM has with both. Servers do not see this.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m")
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from rich.table import Table
 from infra.native.compose import configure
 from infra.native.object_store import bring_back
 from infra.native.report import follow, status
-from infra.native.runner import down, only_one, running, up
+from infra.native.runner import down, fetch, only_one, running, up
 from infra.native.secret_files import SERVICES
 from infra.native.services import all_services, choose, named
 from infra.native.stack import Stack
@@ -67,6 +67,15 @@ def up_command(services: tuple[str, ...]) -> None:
     """Start all servers, or those that are named and what they need."""
     stack = _stack()
     up(stack, choose(all_services(stack), services), _say)
+
+
+@main.command("fetch")
+@click.argument("services", nargs=-1)
+@_explained
+def fetch_command(services: tuple[str, ...]) -> None:
+    """Fetch and build ahead what all servers need, or those that are named; start nothing."""
+    stack = _stack()
+    fetch(stack, choose(all_services(stack), services), _say)
 
 
 @main.command("down")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from infra.native import processes
@@ -81,6 +82,19 @@ def up(stack: Stack, services: Sequence[Service], say: Say) -> None:
         say(f"The stack is up: {count}, {seconds:.0f} s.")
 
 
+def fetch(stack: Stack, services: Sequence[Service], say: Say) -> None:
+    """Fetch or build what the services need and is not here yet, all at once; raises the first error at the end."""
+    with only_one(stack), ThreadPoolExecutor(len(services)) as pool:
+        futures = [pool.submit(service.install, partial(_tell, say, service)) for service in services]
+    for future in futures:
+        future.result()
+    say("All that the stack needs is here.")
+
+
+def _tell(say: Say, service: Service, text: str) -> None:
+    say(f"{service.name:<15} {text}")
+
+
 class _Skipped(LakeError):
     """A service was not started since one that it needs did not start."""
 
@@ -97,9 +111,7 @@ def _by_need(services: Sequence[Service]) -> list[Service]:
 
 
 def _bring_up(stack: Stack, service: Service, needed: list["Future[None]"], say: Say) -> None:
-    def tell(text: str) -> None:
-        say(f"{service.name:<15} {text}")
-
+    tell = partial(_tell, say, service)
     is_new = not running(stack, service)
     if is_new:
         service.install(tell)  # needs none of the others

@@ -14,6 +14,7 @@ from lakehouse.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 MONITORING = ROOT / "infra" / "monitoring"
+ALERT_TESTS = sorted((MONITORING / "tests").glob("*_test.yml"))
 RULES = [rule for group in yaml.safe_load((MONITORING / "alerts.yml").read_text())["groups"] for rule in group["rules"]]
 
 
@@ -27,13 +28,13 @@ def promtool(*arguments: str) -> None:
 
 def test_alert_rules_hold() -> None:
     promtool("check", "rules", "../alerts.yml")
-    promtool("test", "rules", "alerts_test.yml")
+    promtool("test", "rules", *(file.name for file in ALERT_TESTS))
 
 
 def test_each_alert_has_a_severity_words_and_a_section_in_the_runbook() -> None:
     runbook = (ROOT / "infra" / "runbooks" / "alerts.md").read_text(encoding="utf-8")
     sections = {re.sub(r"\W", "", title.lower()) for title in re.findall(r"^## (.+)$", runbook, re.MULTILINE)}
-    tested = (MONITORING / "tests" / "alerts_test.yml").read_text(encoding="utf-8")
+    tested = "".join(file.read_text(encoding="utf-8") for file in ALERT_TESTS)
     for rule in RULES:
         assert rule["labels"]["severity"] in ("info", "warning", "critical", "emergency")
         assert {"summary", "description", "runbook_url"} <= rule["annotations"].keys()
