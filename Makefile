@@ -95,13 +95,13 @@ bench: $(STAMP) ## Measure throughput and memory; BENCH=--everything loads all t
 	@$(BIN)/python tests/bench/bench.py $(BENCH)
 
 bench-dashboard: $(STAMP) ## Measure the dashboard with 500 users and a browser; prints a table and writes JSON.
-	@$(BIN)/python tests/bench/dashboard.py
+	@PYTHONPATH=. $(BIN)/python tests/bench/dashboard.py
 
 bench-stack: $(STAMP) ## Measure the stack beside the embedded lake: load, queries, start; BENCH=--load-only. Prints a table, writes JSON.
 	@PYTHONPATH=. $(BIN)/python tests/bench/stack.py $(BENCH)
 
 screenshots: $(STAMP) ## Take the pictures of the dashboard's pages again, over the demo's lake.
-	@$(BIN)/python infra/make_screenshots.py
+	@$(BIN)/python -m infra.make_screenshots
 
 docs: $(STAMP) ## Write the pages of all tables again from their declarations.
 	@$(BIN)/python infra/make_docs.py

@@ -15,16 +15,24 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 UNKNOWN = "carelake: another commit came before, or this one has happened already"
+_BODY = f"""
+BEGIN
+    IF NOT EXISTS (SELECT FROM changed) THEN
+        RAISE EXCEPTION '{UNKNOWN}' USING ERRCODE = '08007';
+    END IF;
+    RETURN NULL;
+END
+"""
+_IS_GUARDED = """
+SELECT EXISTS (
+    SELECT FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+    WHERE t.tgrelid = 'iceberg_tables'::regclass AND t.tgname = 'carelake_guard_commit' AND t.tgenabled <> 'D'
+        AND p.prosrc = :body
+)
+"""
 _GUARD = (
-    f"""
-    CREATE OR REPLACE FUNCTION carelake_guard_commit() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-        IF NOT EXISTS (SELECT FROM changed) THEN
-            RAISE EXCEPTION '{UNKNOWN}' USING ERRCODE = '08007';
-        END IF;
-        RETURN NULL;
-    END $$
-    """,
+    "SELECT pg_advisory_xact_lock(hashtext('carelake_guard_commit'))",  # who replaces it beside another one is refused
+    f"CREATE OR REPLACE FUNCTION carelake_guard_commit() RETURNS trigger LANGUAGE plpgsql AS $${_BODY}$$",
     """
     CREATE OR REPLACE TRIGGER carelake_guard_commit AFTER UPDATE ON iceberg_tables
     REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION carelake_guard_commit()
@@ -33,7 +41,10 @@ _GUARD = (
 
 
 def guard_commits(spark: "SparkSession", settings: Settings) -> None:
-    """Put the guard into the catalog's database; it may be there already. Embedded, no answer can be lost."""
+    """Put the guard into the catalog's database where it is not there yet. Embedded, no answer can be lost.
+
+    To put it there waits for all commits that are under way, so that is done once and not by each command.
+    """
     if not profile.is_on_servers(settings):
         return
     import sqlalchemy as sa
@@ -42,8 +53,9 @@ def guard_commits(spark: "SparkSession", settings: Settings) -> None:
     engine = profile.catalog_engine(settings)
     try:
         with engine.begin() as db:
-            for statement in _GUARD:
-                db.execute(sa.text(statement))
+            if not db.scalar(sa.text(_IS_GUARDED), {"body": _BODY}):
+                for statement in _GUARD:
+                    db.execute(sa.text(statement))
     except sa.exc.OperationalError as error:
         raise profile.unreachable(settings) from error
     finally:

@@ -20,7 +20,7 @@ def account() -> None:
 def add(context: Context, name: str, role: str | None, password: str) -> None:
     """Add the account NAME, or give it a new password, which ends its sessions."""
     from lakehouse.accounts import open_accounts
-    from lakehouse.errors import InputError
+    from lakehouse.errors import EnvironmentFailed, InputError
     from lakehouse.trino_access import apply, enforces
 
     accounts, has_trino = open_accounts(context.settings), enforces(context.settings)
@@ -29,7 +29,11 @@ def add(context: Context, name: str, role: str | None, password: str) -> None:
         raise InputError("Trino shows nothing without a role: add --role, such as `--role analyst` (docs/access.md).")
     accounts.put(name, password, role)
     if has_trino:
-        apply(context.settings)
+        try:
+            apply(context.settings)
+        except EnvironmentFailed as error:
+            later = f"The account {name} is kept; Trino goes by it once `lake access apply` has been run."
+            raise EnvironmentFailed(f"{error} {later}") from error
     after = accounts.find(name)
     shown = f" as {after.role}" if after and after.role else ""
     click.echo(f"{name} may log in{shown}.")

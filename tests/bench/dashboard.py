@@ -8,23 +8,20 @@ import argparse
 import csv
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
 
 from bench import ROOT, figure, machine, show
-from playwright.sync_api import sync_playwright
 from users_request import request_of
 
 from dash_app.app import find_pages
+from infra.served import browser, dashboard
 from lakehouse.settings import Settings
 from spark_jobs.demo.synthea import Population, generate
 
@@ -43,7 +40,7 @@ def main() -> None:
     arguments = parser.parse_args()
     home = arguments.lake or made_lake()
     addresses = [*find_pages(), *MORE]
-    with served(home) as site:
+    with dashboard(Settings(home=home)) as site:
         figures = first_and_later(site, addresses)
         figures += in_a_browser(site, addresses)
         figures += many_users(site, addresses, arguments.users, arguments.seconds)
@@ -67,28 +64,6 @@ def made_lake() -> Path:
             subprocess.run([*lake, *command], check=True, env=environment, cwd=ROOT)
         (home / "complete").touch()
     return home
-
-
-@contextmanager
-def served(home: Path) -> Iterator[str]:
-    """The dashboard as people start it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "spark_jobs.cli", "dashboard", "--port", str(port)]
-    server = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"LAKE_HOME": str(home)})
-    site = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(600):
-            try:
-                urllib.request.urlopen(f"{site}/live", timeout=5).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield site
-    finally:
-        server.terminate()
-        server.wait(30)
 
 
 def first_and_later(site: str, addresses: list[str]) -> list[Figure]:
@@ -133,17 +108,14 @@ def first_and_later(site: str, addresses: list[str]) -> list[Figure]:
 def in_a_browser(site: str, addresses: list[str]) -> list[Figure]:
     """From the address to the page's charts, in Chromium."""
     seconds = []
-    with sync_playwright() as playwright:
-        path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        tab = browser.new_context(bypass_csp=True).new_page()  # waiting for a condition is evaluated text
+    with browser() as opened:
+        tab = opened.new_context(bypass_csp=True).new_page()  # waiting for a condition is evaluated text
         for address in addresses:
             started = time.perf_counter()
             tab.goto(site + address)
             tab.wait_for_selector("#page-title")
             tab.wait_for_function("[...document.querySelectorAll('.chart')].every(c => c.querySelector('.main-svg'))")
             seconds.append(time.perf_counter() - started)
-        browser.close()
     return [
         figure("in a browser, address to charts, median", 1000 * statistics.median(seconds), "ms"),
         figure("in a browser, address to charts, p95", 1000 * p95(seconds), "ms"),

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
+from infra import served
 from lakehouse.settings import Settings
-from tests import served
 
 
 @pytest.fixture(scope="session")

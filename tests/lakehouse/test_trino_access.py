@@ -102,6 +102,22 @@ def test_a_file_that_cannot_be_written_is_named(home: Path, monkeypatch: pytest.
     assert written(home, "group.txt") == "administrator:root\n"
 
 
+def test_an_account_that_trino_can_not_be_told_of_is_kept_and_told_later(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trino_access.os, "replace", full)
+        said = lake(home, "account", "add", "ann", "--role", "analyst", "--password", PASSWORD)
+    assert said.exit_code == 5
+    assert "(No space left on device)" in said.output
+    assert "The account ann is kept; Trino goes by it once `lake access apply` has been run." in said.output
+    assert lake(home, "access", "apply").exit_code == 0
+    assert written(home, "group.txt") == "administrator:root\nanalyst:ann\n"
+
+
 def test_whom_trino_still_lets_in_is_removed_by_the_next_try(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")

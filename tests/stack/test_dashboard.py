@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from dash_app.app import find_pages
+from infra import served
 from lakehouse.sql.engine import open_engine
-from tests import served
 from tests.stack.conftest import PASSWORD
 from tests.stack.copies import DemoLake
 

@@ -2,15 +2,19 @@
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from lakehouse import maintain, tables
+from lakehouse.commit_guard import guard_commits
 from lakehouse.control import open_control
 from lakehouse.errors import Conflict
 from lakehouse.outages import explained
+from lakehouse.profile import catalog_engine
 from lakehouse.session import own_session, release
 from lakehouse.upkeep import policy_of
 from spark_jobs.lake import Lake
@@ -79,3 +83,26 @@ def test_a_lost_answer_to_compaction_deletes_no_file_in_use(lake: Lake, far: Lak
         maintain.compact(far.spark, TINY, replace(policy_of(TINY), small_files=2), None)
     assert way.lost == 1
     assert rows(lake) == before
+
+
+def test_the_guard_is_put_there_once_by_however_many_begin_at_once(lake: Lake) -> None:
+    engine = catalog_engine(lake.settings)
+    guard = "SELECT xmin::text FROM pg_trigger WHERE tgrelid = 'iceberg_tables'::regclass"
+
+    def guards(before: str = "SELECT 1") -> list[str]:
+        with engine.begin() as db:
+            db.execute(sa.text(before))
+            return list(db.scalars(sa.text(guard)))
+
+    assert guards("DROP FUNCTION carelake_guard_commit CASCADE") == []
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: guard_commits(lake.spark, lake.settings), range(8)))
+    there = guards()
+    assert len(there) == 1
+    guard_commits(lake.spark, lake.settings)
+    assert guards() == there, "who finds it there does not wait for the commits that are under way"
+    other = "CREATE OR REPLACE FUNCTION carelake_guard_commit() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN END'"
+    assert guards(other) == there
+    guard_commits(lake.spark, lake.settings)
+    assert guards() != there, "one of another version is replaced"
+    engine.dispose()

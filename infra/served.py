@@ -1,4 +1,4 @@
-"""`lake dashboard` as a process of its own, and a real Chromium to look at it."""
+"""`lake dashboard` as a process of its own, and a real Chromium to look at it: for tests, pictures and figures."""
 
 import os
 import shutil
@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from lakehouse.settings import Settings
@@ -29,7 +28,7 @@ def dashboard(settings: Settings) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "spark_jobs.cli", "dashboard", "--port", str(port)]
-    server = subprocess.Popen(command, cwd=ROOT, env=os.environ | settings.environment())
+    server = subprocess.Popen(command, cwd=ROOT, env=os.environ | settings.environment())  # noqa: S603 - our own
     try:
         _wait_for(f"http://127.0.0.1:{port}/live", server)
         yield f"http://127.0.0.1:{port}"
@@ -43,11 +42,11 @@ def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
     until = time.monotonic() + 60
     while time.monotonic() < until and server.poll() is None:
         try:
-            with urllib.request.urlopen(url, timeout=5):
+            with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - loopback
                 return
         except OSError:
             time.sleep(0.1)  # between two tries; nothing is asserted on how long it takes
-    pytest.fail("the dashboard does not answer: run `lake dashboard` to see why")
+    raise SystemExit("The dashboard does not answer: `lake dashboard` shows why.")
 
 
 @contextmanager
@@ -55,7 +54,7 @@ def browser() -> Iterator[Browser]:
     """Debian's Chromium, or the one that CHROMIUM names."""
     path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if not path:
-        pytest.fail("there is no chromium: install it (Debian, Ubuntu: apt install chromium) or set CHROMIUM")
+        raise SystemExit("There is no chromium: install it (Debian, Ubuntu: apt install chromium) or set CHROMIUM.")
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield opened
