@@ -3,9 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlparse
 
 from catalog.model import Table
 from lakehouse.profile import iceberg_catalog
@@ -46,12 +44,6 @@ def look(settings: Settings, table: Table, when: When = committed_at) -> Figures
         is_folding=_day_field(live, live.metadata.default_spec_id, day_column(table)) is None
         and day_column(table) is not None,
     )
-
-
-def local_path(location: str) -> Path | None:
-    """The path of a file on this machine, None for one in an object store."""
-    parsed = urlparse(location)
-    return Path(unquote(parsed.path)) if parsed.scheme in ("", "file") else None
 
 
 def _files(live: "LiveTable", day: str | None) -> tuple[int, tuple[Partition, ...]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from catalog.model import Table
 from catalog.tables.bronze import FHIR_RESOURCE
 from lakehouse.arrivals import PROPERTY, arrivals
-from lakehouse.figures import local_path
+from lakehouse.places import local_path
 from lakehouse.tables import CATALOG, full_name, load
 from lakehouse.upkeep import Decision, Policy, day_column
 

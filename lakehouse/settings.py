@@ -11,6 +11,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 _ADDRESS = r"^[\w.\-\[\]:]+:\d{1,5}$"
 _URL = r"^https?://[^/@\s]+$"  # no user or password in it: those are secrets
 _NAME = r"^[a-z][a-z0-9_-]*$"
+_NO_PATH = '%#?,"[]{}*'
+"""What Spark, SQLite's addresses or the embedded engine take for something else in a path."""
 
 
 class Settings(BaseSettings):
@@ -24,7 +26,9 @@ class Settings(BaseSettings):
     profile: Literal["embedded", "stack"] = Field(
         "embedded", description="`embedded`: all in HOME; `stack`: PostgreSQL, MinIO and Trino, as of `make stack-up`."
     )
-    home: Path = Field(Path(".lake"), description="Folder of the embedded warehouse, catalog and caches.")
+    home: Path = Field(
+        Path(".lake"), validate_default=True, description="Folder of the embedded warehouse, catalog and caches."
+    )
     cache: Path | None = Field(None, description="Folder for jars and code lists; default `HOME/cache`.")
     cores: int = Field(0, ge=0, description="Threads that Spark may use; 0 means all cores of the machine.")
     driver_memory: str = Field("3g", pattern=r"^\d+[mg]$", description="Heap of the Spark driver, such as `3g`.")
@@ -71,6 +75,15 @@ class Settings(BaseSettings):
         "1g", pattern=r"^\d+[mg]$", description="Heap of each executor where Spark runs on a cluster."
     )
     as_of: str = Field("", pattern=r"^(\d{4}-\d\d-\d\d)?$", description="The run's clock as a UTC day; empty: today.")
+
+    @field_validator("home", "cache")
+    @classmethod
+    def _every_part_can_read_the_path(cls, value: Path | None) -> Path | None:
+        """Refuse a folder that Spark and SQLite would take for another one, or for several."""
+        path = str(value.expanduser().absolute()) if value else ""
+        if bad := "".join(sorted({c for c in path if c in _NO_PATH or not c.isprintable()})):
+            raise ValueError(f"the path {path!r} has {bad!r} in it, which not every part can read: use another folder")
+        return value
 
     @field_validator("time_zone", "facility_time_zones")
     @classmethod

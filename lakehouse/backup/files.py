@@ -5,10 +5,10 @@ import os
 import tempfile
 from collections.abc import Iterator
 from functools import cached_property
-from pathlib import Path
 from typing import IO, Any
 
 from lakehouse.errors import EnvironmentFailed, InputError
+from lakehouse.places import local_path
 from lakehouse.profile import is_on_servers
 from lakehouse.secrets import read_secret
 from lakehouse.settings import Settings
@@ -108,13 +108,6 @@ class Files:
 
         selector = fs.FileSelector(_key(folder), recursive=True, allow_not_found=True)
         yield from sorted(f"s3://{info.path}" for info in self._s3.get_file_info(selector) if info.is_file)
-
-
-def local_path(location: str) -> Path | None:
-    """The path of a file on this machine. Locations are no URLs: what a name has of `%` and `#` is the file's own."""
-    if location.startswith("file:"):
-        return Path("/" + location.removeprefix("file:").lstrip("/"))
-    return None if "://" in location else Path(location)
 
 
 def is_inside(location: str, folder: str) -> bool:

@@ -18,8 +18,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lakehouse.backup.files import Files, local_path, measured
+from lakehouse.backup.files import Files, measured
 from lakehouse.errors import EnvironmentFailed, InputError
+from lakehouse.places import local_path
 from lakehouse.settings import Settings
 
 FORMAT = 1

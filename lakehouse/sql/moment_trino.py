@@ -17,6 +17,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from lakehouse.errors import InputError
+from lakehouse.places import POINTERS
 from lakehouse.profile import catalog_engine, control_engine, unreachable
 from lakehouse.settings import Settings
 from lakehouse.sql.engine import DASHBOARD, Person, SqlEngine, open_engine
@@ -24,10 +25,6 @@ from lakehouse.sql.moment import UNTOLD, TableState, not_there, tables_of
 from lakehouse.sql.queries import named_query
 from lakehouse.sql.trino_problems import NoRight
 
-_POINTERS = sa.text(
-    "SELECT table_namespace, table_name, metadata_location FROM iceberg_tables "
-    "WHERE catalog_name = 'lake' AND metadata_location IS NOT NULL"
-)
 _HAS_POINTERS = sa.text("SELECT to_regclass('iceberg_tables') IS NOT NULL")
 _SERVER_MOVED = sa.text("SELECT pg_current_snapshot()::text")
 _RECORDS = sa.text(
@@ -118,7 +115,7 @@ class _Watch:
         """The state as of now; EnvironmentFailed where PostgreSQL does not answer."""
         try:
             with self._catalog.connect() as db:
-                rows = db.execute(_POINTERS).all() if db.scalar(_HAS_POINTERS) else []
+                rows = db.execute(sa.text(POINTERS)).all() if db.scalar(_HAS_POINTERS) else []
             counts = self._records()
         except sa.exc.OperationalError as error:
             raise unreachable(self._settings) from error

@@ -9,19 +9,15 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
 
 from lakehouse.errors import InputError
+from lakehouse.places import POINTERS, local_path
 from lakehouse.settings import Settings
 from lakehouse.sql.readonly import TableName
 
 _START = "run `make demo` or `lake ingest` first"
-_POINTERS = """
-    SELECT table_namespace, table_name, metadata_location FROM iceberg_tables
-    WHERE catalog_name = 'lake' AND metadata_location IS NOT NULL
-"""
 
 
 @dataclass(frozen=True)
@@ -40,13 +36,9 @@ def lake_pointers(settings: Settings) -> dict[TableName, Path]:
     Raises InputError while there is no lake.
     """
     with _reading(settings.catalog_db, f"there is no lake in {settings.root} yet: {_START}.") as connection:
-        rows = connection.execute(_POINTERS).fetchall()
-    return {TableName("lake", space.lower(), name.lower()): local_path(uri) for space, name, uri in rows}
-
-
-def local_path(uri: str) -> Path:
-    """The file behind a plain path or a `file:` URI (Spark writes the one, PyIceberg may write the other)."""
-    return Path(unquote(urlsplit(uri).path) if uri.startswith("file:") else uri)
+        rows = connection.execute(POINTERS).fetchall()
+    files = ((TableName("lake", space.lower(), name.lower()), local_path(location)) for space, name, location in rows)
+    return {table: file for table, file in files if file}
 
 
 def table_folder(metadata_file: Path) -> Path:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from catalog.tables.bronze import FHIR_RESOURCE
 from lakehouse.errors import EnvironmentFailed
+from lakehouse.places import POINTERS
 from lakehouse.profile import catalog_engine, has_catalog, iceberg_catalog
 from lakehouse.settings import Settings
 
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table as LiveTable
 
 _RUN_ID = "carelake.run-id"  # as lakehouse.tables stamps it
-_POINTERS = sa.text(
-    "SELECT table_namespace, table_name, metadata_location FROM iceberg_tables "
-    "WHERE catalog_name = 'lake' AND metadata_location IS NOT NULL"
-)
 
 
 @dataclass(frozen=True)
@@ -121,7 +118,7 @@ def pointers(settings: Settings) -> dict[str, str]:
     engine = catalog_engine(settings)
     try:
         with engine.connect() as db:
-            return {f"{space}.{name}": place for space, name, place in db.execute(_POINTERS)}
+            return {f"{space}.{name}": place for space, name, place in db.execute(sa.text(POINTERS))}
     except sa.exc.SQLAlchemyError as error:
         raise EnvironmentFailed("The catalog can't be read: `lake doctor` shows why.") from error
     finally:

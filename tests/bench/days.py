@@ -23,7 +23,8 @@ from catalog.model import Table
 from catalog.tables.bronze import FHIR_RESOURCE
 from lakehouse import tables
 from lakehouse.control import new_id, open_control
-from lakehouse.figures import local_path, look
+from lakehouse.figures import look
+from lakehouse.places import local_path
 from lakehouse.session import own_session, spark_session
 from lakehouse.settings import Settings
 from lakehouse.upkeep import STEPS

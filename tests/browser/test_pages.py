@@ -125,6 +125,7 @@ def test_a_person_is_found_and_shown_without_a_trace_in_the_address(site: str, t
     tab.get_by_label("Name").fill("an")
     tab.get_by_role("button", name="Search").click()
     person = tab.locator("#content table a").first
+    expect(person).to_have_text(re.compile("an", re.IGNORECASE))
     name = person.inner_text()
     person.click()
     expect(tab.locator("#page-title")).not_to_have_text("Patients")

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from lakehouse import control_tables, profile
 from lakehouse.accounts import open_accounts
 from lakehouse.backup import make, moment
-from lakehouse.backup.files import is_inside, local_path
+from lakehouse.backup.files import is_inside
 from lakehouse.backup.make import back_up, plan_backup
 from lakehouse.backup.pool import Pool
 from lakehouse.backup.restore import restore
@@ -27,6 +27,7 @@ from lakehouse.backup.verify import verify
 from lakehouse.control import open_control
 from lakehouse.errors import Conflict, EnvironmentFailed, InputError
 from lakehouse.lock import keeping_files, writing
+from lakehouse.places import local_path
 from lakehouse.settings import Settings
 from lakehouse.sql.engine import open_engine
 from spark_jobs.cli import main
@@ -180,6 +181,7 @@ def test_a_backup_killed_half_way_is_none_and_the_next_copies_only_the_rest(
 KILL = """
 import os, pathlib, sys
 from lakehouse.backup import make, restore
+from lakehouse.places import local_path
 from lakehouse.settings import Settings
 seen = []
 def progress(what, done, total):
