@@ -11,6 +11,8 @@ from pathlib import Path
 
 from lakehouse.settings import Settings
 
+USED = "SharedArchiveFile"
+"""In the options of a JVM that uses the archive."""
 _QUIET = "-Xlog:cds*=off"  # it would tell of each class that it can't keep, among what a command prints
 _WRITING_SECONDS = 60
 
@@ -24,7 +26,7 @@ def options(settings: Settings, java_home: Path) -> str:
     if archive is None:
         return ""
     if _is_whole(archive):
-        return f"{_option('SharedArchiveFile', archive)} {_QUIET}"
+        return f"{_option(USED, archive)} {_QUIET}"
     try:
         if archive.exists() and time.time() - archive.stat().st_mtime < _WRITING_SECONDS:
             return ""

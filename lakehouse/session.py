@@ -133,14 +133,16 @@ def build_session(
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     os.environ["PYSPARK_PYTHON"] = sys.executable  # workers need the packages of this environment
     conf = spark_conf(settings, jars) | dict(extra or {})
-    conf["spark.driver.extraJavaOptions"] += f" {classes.options(settings, java_home)}"
+    archive = classes.options(settings, java_home)
+    conf["spark.driver.extraJavaOptions"] += f" {archive}"
     secret = cluster_secret(settings, conf["spark.master"])
     try:
         if secret:  # what is known when the JVM starts would stand on its command line
             SparkContext._ensure_initialized(conf=SparkConf().setAll(list(conf.items())))
         session = SparkSession.builder.config(map={**conf, **secret}).getOrCreate()
     except (PySparkRuntimeError, OSError) as error:
-        if classes.forget(settings, java_home):
+        # Each JVM that ends leaves an archive, also one that fails: only where one was used may that be the reason.
+        if classes.USED in archive and classes.forget(settings, java_home):
             return build_session(settings, java_home, jars, extra)
         raise EnvironmentFailed(f"Spark did not start with the Java in {java_home}; try `lake doctor`.") from error
     except Py4JJavaError as error:

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _ADDRESS = r"^[\w.\-\[\]:]+:\d{1,5}$"
 _URL = r"^https?://[^/@\s]+$"  # no user or password in it: those are secrets
 _NAME = r"^[a-z][a-z0-9_-]*$"
-_NO_PATH = '%#?,"[]{}*'
-"""What Spark, SQLite's addresses or the embedded engine take for something else in a path."""
+_NO_PATH = "%#?,[]{}*"
+"""What Spark or SQLite's addresses take for something else in a path; the embedded engine can't read a quote either."""
 
 
 class Settings(BaseSettings):
@@ -78,10 +78,11 @@ class Settings(BaseSettings):
 
     @field_validator("home", "cache")
     @classmethod
-    def _every_part_can_read_the_path(cls, value: Path | None) -> Path | None:
+    def _every_part_can_read_the_path(cls, value: Path | None, field: ValidationInfo) -> Path | None:
         """Refuse a folder that Spark and SQLite would take for another one, or for several."""
         path = str(value.expanduser().absolute()) if value else ""
-        if bad := "".join(sorted({c for c in path if c in _NO_PATH or not c.isprintable()})):
+        refused = _NO_PATH + ('"' if field.field_name == "home" else "")
+        if bad := "".join(sorted({c for c in path if c in refused or not c.isprintable()})):
             raise ValueError(f"the path {path!r} has {bad!r} in it, which not every part can read: use another folder")
         return value
 

@@ -8,9 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
+from pyspark.sql import SparkSession
 
 from lakehouse import classes
+from lakehouse.errors import EnvironmentFailed
 from lakehouse.java import find_java
+from lakehouse.session import build_session
 from lakehouse.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -95,6 +98,27 @@ def test_one_that_can_not_be_deleted_is_no_fault_of_its_own(
         assert not classes.forget(_settings(tmp_path), java)
     assert classes.forget(_settings(tmp_path), java)
     assert not classes.forget(_settings(tmp_path), java)
+
+
+def test_a_spark_that_does_not_start_is_tried_once_without_the_archive_and_then_told(
+    tmp_path: Path, java: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = _settings(tmp_path)
+    archive = _archive(classes.options(settings, java))
+    _write(archive, WHOLE)
+    tried = []
+
+    def fail(builder: SparkSession.Builder) -> None:
+        tried.append(builder._options["spark.driver.extraJavaOptions"])
+        _write(archive, WHOLE)  # as each JVM does that ends
+        raise OSError
+
+    monkeypatch.setattr(SparkSession.Builder, "getOrCreate", fail)
+    for name in ("JAVA_HOME", "SPARK_LOCAL_IP", "PYSPARK_PYTHON"):
+        monkeypatch.setenv(name, "")  # put back at the end
+    with pytest.raises(EnvironmentFailed, match="Spark did not start"):
+        build_session(settings, java, [])
+    assert [classes.USED in options for options in tried] == [True, False]
 
 
 _START = """

@@ -9,7 +9,7 @@ from lakehouse.settings import Settings
 from spark_jobs.cli import main
 
 
-def test_a_lake_may_lie_in_a_folder_with_spaces_quotes_and_letters_of_any_language(tmp_path: Path) -> None:
+def test_a_lake_may_lie_in_a_folder_with_spaces_apostrophes_and_letters_of_any_language(tmp_path: Path) -> None:
     assert Settings(home=tmp_path / "Büro's lake").root == tmp_path / "Büro's lake"
 
 
@@ -35,6 +35,7 @@ def test_time_zones_are_names_of_the_iana_database() -> None:
         ("LAKE_FACILITY_TIME_ZONES", "hospital=UTC", "LAKE_FACILITY_TIME_ZONES is not a JSON object"),
         ("LAKE_HOME", "/data/100%20/lake", "has '%' in it, which not every part can read: use another folder"),
         ("LAKE_HOME", "lake#1", "has '#' in it"),
+        ("LAKE_HOME", 'the "lake"', """has '"' in it"""),
         ("LAKE_CACHE", "/data/[a]", "LAKE_CACHE: Value error, the path '/data/[a]' has '[]' in it"),
     ],
 )
