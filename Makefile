@@ -38,7 +38,7 @@ setup: $(STAMP) ## Install Python packages into .venv, by the lock file.
 demo: $(STAMP) ## Build a small lakehouse in .lake; PATIENTS=1000 generates that many people first.
 	@$(BIN)/lake demo $(if $(PATIENTS),--patients $(PATIENTS))
 
-test: $(STAMP) ## Run the quick tests with coverage (10 minutes at most).
+test: $(STAMP) ## Run the quick tests with coverage: some 13 minutes on two cores.
 	@COVERAGE_FILE=.cov-quick $(PYTEST) -m "not slow and not browser and not stack" --cov --cov-report=term --cov-fail-under=90
 
 test-browser: $(STAMP) ## Open each page of the dashboard over the demo's lake in Chromium.
