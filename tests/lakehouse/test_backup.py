@@ -181,7 +181,6 @@ def test_a_backup_killed_half_way_is_none_and_the_next_copies_only_the_rest(
 KILL = """
 import os, pathlib, sys
 from lakehouse.backup import make, restore
-from lakehouse.places import local_path
 from lakehouse.settings import Settings
 seen = []
 def progress(what, done, total):
