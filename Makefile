@@ -62,8 +62,8 @@ test-stack: $(STAMP) ## Run the tests that need the servers of the stack, over t
 test-stack-jobs: $(STAMP) ## Run the tests of the write path once more, on PostgreSQL and MinIO.
 	@COVERAGE_FILE=.cov-faults PYTHONPATH=. $(BIN)/python tests/stack/run.py
 
-stack-fetch: $(STAMP) ## Fetch Trino and build MinIO ahead; the first start does it otherwise.
-	@$(BIN)/python -m infra.native fetch
+stack-fetch: $(STAMP) ## Fetch Trino and build MinIO ahead, or SERVICE=trino alone; the first start does it otherwise.
+	@$(BIN)/python -m infra.native fetch $(SERVICE)
 
 stack-up: $(STAMP) ## Start MinIO, PostgreSQL, Trino and Spark as processes; SERVICE=trino: that one and what it needs.
 	@$(BIN)/python -m infra.native up $(SERVICE)
