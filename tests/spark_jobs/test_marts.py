@@ -171,7 +171,7 @@ def test_killed_at_any_step_and_run_again_gives_the_same_table(lake: Lake, step:
     run(lake)
     before = seen(lake)
     put(lake, DOSE, [dose("a1", "a", 8), dose("b1", "b", 4, deleted=True)])
-    die_as("tests.spark_jobs.tiny_mart", lake.settings, step)
+    die_as("tests.spark_jobs.tiny_mart", lake, step)
     assert seen(lake) == (before if step != "record" else [("a1", "a", 8)])
     assert run(lake).state == ("unchanged" if step == "record" else "published")
     assert seen(lake) == anew(lake) == [("a1", "a", 8)]

@@ -133,7 +133,7 @@ def test_a_small_run_and_a_large_one_give_the_same_rows(
 
 def die(lake: Lake, command: str, step: str, *paths: Path) -> None:
     """Land or run in a process of its own that is killed as a step begins."""
-    die_as("tests.spark_jobs.tiny", lake.settings, command, step, *map(str, paths))
+    die_as("tests.spark_jobs.tiny", lake, command, step, *map(str, paths))
 
 
 @pytest.mark.slow

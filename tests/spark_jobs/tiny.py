@@ -16,7 +16,7 @@ from spark_jobs.ingest import land
 from spark_jobs.ingest.discover import discover, inspect_all
 from spark_jobs.job import RECORD, Job
 from spark_jobs.runner import Observer, RunResult, run_job, silent
-from tests.lakes import empty_lake
+from tests.lakes import empty_lake, lent_lake
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -133,13 +133,12 @@ def held(lake: "Lake", stage: str = "silver.tiny") -> list[tuple[str, str]]:
 def main(command: str, step: str, *paths: str) -> None:
     """Run by a test in a process of its own: land or run, and die without a word as the step begins."""
     from lakehouse.settings import Settings
-    from spark_jobs.lake import open_lake
 
     def die(table: str, begun: str) -> None:
         if begun == step:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    with open_lake(Settings()) as lake:
+    with lent_lake(Settings()) as lake:
         if command == "ingest":
             ingest(lake, *map(Path, paths), observe=die)
         else:

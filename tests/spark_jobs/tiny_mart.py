@@ -14,6 +14,7 @@ from lakehouse import tables
 from lakehouse.control import new_id
 from spark_jobs.mart import Mart, Source
 from spark_jobs.runner import Observer, RunResult, run_job, silent
+from tests.lakes import lent_lake
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -128,13 +129,12 @@ def anew(lake: "Lake") -> list[tuple[str, str | None, int]]:
 def main(step: str) -> None:
     """Run by a test in a process of its own: run the mart, and die without a word as the step begins."""
     from lakehouse.settings import Settings
-    from spark_jobs.lake import open_lake
 
     def die(table: str, begun: str) -> None:
         if begun == step:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    with open_lake(Settings()) as lake:
+    with lent_lake(Settings()) as lake:
         run(lake, observe=die)
 
 

@@ -1,9 +1,11 @@
 """The servers of the stack for the whole test run, in a folder and on ports of their own."""
 
+import os
 import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,15 +16,20 @@ from infra.native.stack import Stack
 from lakehouse import trino_access
 from lakehouse.accounts import open_accounts
 from lakehouse.settings import Settings
-from tests.stack import copies
 
 SERVERS = ("postgres", "minio", "trino")
 _SPARK_PORTS = 4  # of the master, its page, and the pages of two workers
 
 
 def free_ports(count: int) -> int:
-    """The first of so many free ports in a row, below those that the system gives to clients."""
-    for first in range(20_000, 32_000, count):
+    """The first of so many free ports in a row, below those that the system gives to clients.
+
+    Each process looks from a place of its own: a stack that is down for a moment has to get its ports again, also where
+    another run of tests starts a stack just then.
+    """
+    every = range(20_000, 32_000, count)
+    begin = os.getpid() * 17 % len(every)
+    for first in (*every[begin:], *every[:begin]):
         probes = [socket.socket() for _ in range(count)]
         try:
             for number, probe in enumerate(probes):
@@ -83,9 +90,9 @@ PEOPLE = {
 }
 
 
-@pytest.fixture(scope="module")
-def people(stack: Settings) -> Iterator[Settings]:
-    """The stack, with somebody in each of a few roles."""
+@contextmanager
+def accounts_of_people(stack: Settings) -> Iterator[Settings]:
+    """The stack, with somebody in each of a few roles; they are gone at the end."""
     accounts = open_accounts(stack)
     try:
         for name, role in PEOPLE.items():
@@ -99,14 +106,7 @@ def people(stack: Settings) -> Iterator[Settings]:
 
 
 @pytest.fixture(scope="module")
-def demo_on_servers(people: Settings) -> Iterator[copies.DemoLake]:
-    """The demo's lake here and a copy of it on the stack, for these people."""
-    here = Settings()
-    if not here.catalog_db.exists():
-        pytest.fail(f"there is no lake in {here.root}: run `make demo` first")
-    try:
-        copies.copy_lake(here, people)
-        trino_access.apply(people)
-        yield copies.DemoLake(here, people)
-    finally:
-        copies.clear(people)
+def people(stack: Settings) -> Iterator[Settings]:
+    """The stack, with somebody in each of a few roles."""
+    with accounts_of_people(stack):
+        yield stack

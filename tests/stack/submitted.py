@@ -55,6 +55,7 @@ class Submitted:
             "spark.ui.liveUpdate.period": "0",
             "spark.eventLog.enabled": "true",
             "spark.eventLog.dir": self.events.as_uri(),
+            "spark.executorEnv.JDK_JAVA_OPTIONS": os.environ["JDK_JAVA_OPTIONS"],
         }
         options = [word for name, value in said.items() for word in ("--conf", f"{name}={value}")]
         command = [str(SUBMIT), "--properties-file", str(conf), "--master", settings.spark_master, *options]
@@ -90,21 +91,24 @@ class Submitted:
         """Its id at the master, once it has one."""
         return until(lambda: next((a["id"] for a in self._ask("")), None), self)
 
-    def executors(self) -> list[dict[str, Any]]:
-        """What the driver knows of its executors."""
+    def executors(self) -> set[str]:
+        """The numbers of the executors that its driver counts on."""
+        return {e["id"] for e in self._executors()}
+
+    def _executors(self) -> list[dict[str, Any]]:
         found = self._ask(f"/{self.application()}/executors")
         return [e for e in found if e["id"] != "driver" and e["isActive"]]
 
     def wait_for_tasks(self, count: int) -> None:
         """Come back when its executors have done so many tasks."""
-        until(lambda: sum(e["completedTasks"] for e in self.executors()) >= count or None, self)
+        until(lambda: sum(e["completedTasks"] for e in self._executors()) >= count or None, self)
 
     def hold_one_at_work(self, after_tasks: int) -> Executor:
         """An executor that was stopped in the middle of a task, after so many others; it hangs until it is killed."""
         return until(lambda: self._held(after_tasks), self)
 
     def _held(self, after_tasks: int) -> Executor | None:
-        for found in self.executors():
+        for found in self._executors():
             pid = self._pid_of(found["id"])
             if not pid or not self._is_at_work(found["id"], after_tasks):
                 continue
@@ -123,7 +127,7 @@ class Submitted:
         return None
 
     def _is_at_work(self, number: str, after_tasks: int) -> bool:
-        known = [e for e in self.executors() if e["id"] == number]
+        known = [e for e in self._executors() if e["id"] == number]
         return any(e["activeTasks"] > 0 and e["completedTasks"] >= after_tasks for e in known)
 
     def is_running(self) -> bool:

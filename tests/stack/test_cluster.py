@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +23,7 @@ from spark_jobs.jobs import ALL
 from spark_jobs.schedule import choose
 from tests.lakes import empty_lake
 from tests.stack.conftest import quiet
-from tests.stack.submitted import ROOT, Submitted, commands
+from tests.stack.submitted import ROOT, Submitted, commands, until
 
 if TYPE_CHECKING:
     from spark_jobs.lake import Lake
@@ -41,7 +40,6 @@ FILES = [
 PUBLISHED = ("silver.patient", "silver.encounter", "silver.condition", "gold.encounter_fact", "gold.readmission")
 CHOSEN = (*PUBLISHED, "gold.person")
 """These, and what they are made of that has rows: one without takes as long as one with."""
-AGAIN = ("silver.condition", "gold.encounter_fact")
 OF_THE_RUN = {"run_id", "batch_id", "arrived_at", "arrived_on", "quarantined_at", "version_at"}
 JVMS = "pyspark-shell", "CoarseGrainedExecutorBackend"
 """In the commands of a driver that Python starts, and of an executor."""
@@ -50,12 +48,28 @@ Contents = dict[str, list[str]]
 
 
 @dataclass(frozen=True)
+class Loss:
+    """An executor that a command lost, and the executor of each of its tasks and how that ended, in order."""
+
+    lost: str
+    tasks: list[tuple[str, str]]
+
+    def ended_after(self) -> set[str]:
+        """The executors that ended tasks after the loss."""
+        return {number for number, how in self.tasks[self.tasks.index((self.lost, LOST)) :] if how == DONE}
+
+
+@dataclass(frozen=True)
 class OnCluster:
-    """A lake that spark-submit filled on the cluster, and what others could read meanwhile."""
+    """A lake that spark-submit filled on the cluster while parts of that died, and what others could read meanwhile."""
 
     settings: Settings
     said: str
     seen: str
+    in_landing: Loss
+    in_run: Loss
+    with_its_worker: Loss
+    left: set[str]  # the executors that were left then
 
 
 def contents(settings: Settings) -> Contents:
@@ -83,18 +97,36 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def on_cluster(spark_cluster: Settings, folder: Path) -> OnCluster:
-    """The sample in bronze, silver and gold; what Spark shows and tells is looked at while it runs, and kept."""
+    """The sample in bronze, silver and gold; what Spark shows and tells is looked at while it runs, and kept.
+
+    An executor is killed as records land, another one in the run, and later in that run a worker with all that is its.
+    """
     own = empty_lake(spark_cluster.model_copy(update={"as_of": "2026-01-15"}), folder / "lake")
-    Submitted(own, folder, "ingest", "fhir", *map(str, FILES)).end()
-    running_now = Submitted(own, folder, "run", *CHOSEN)
-    running_now.wait_for_tasks(20)
-    pages = ("/environment/", f"/api/v1/applications/{running_now.application()}/environment", "/SQL/", "/jobs/")
-    seen = [running_now.shown(path) for path in pages] + [line for _, line in commands()]
-    said = running_now.end()
     stack = Stack(spark_cluster)
-    told = [*running_now.events.iterdir(), *stack.logs.iterdir(), *stack.state("spark").glob("spark-worker-*/*/*/std*")]
+    landing = Submitted(own, folder, "ingest", "fhir", *map(str, FILES))
+    lost = landing.hold_one_at_work(after_tasks=0)
+    os.kill(lost.pid, signal.SIGKILL)
+    landing.end()
+    landed = Loss(lost.number, landing.tasks())
+
+    run = Submitted(own, folder, "run", *CHOSEN)
+    run.wait_for_tasks(20)
+    pages = ("/environment/", f"/api/v1/applications/{run.application()}/environment", "/SQL/", "/jobs/")
+    seen = [run.shown(path) for path in pages] + [line for _, line in commands()]
+    first = run.hold_one_at_work(after_tasks=5)
+    os.kill(first.pid, signal.SIGKILL)
+    until(lambda: len(run.executors() - {first.number}) == 2 or None, run)
+    second = run.hold_one_at_work(after_tasks=20)
+    left = run.executors() - {second.number}
+    kill_worker_of(stack, second.pid)
+    said = run.end()
+    up(stack, all_services(stack), quiet)
+    assert {row.state for row in status(stack, all_services(stack))} == {"ready"}, "the cluster is whole again"
+
+    told = [*run.events.iterdir(), *stack.logs.iterdir(), *stack.state("spark").glob("spark-worker-*/*/*/std*")]
     seen += [file.read_text(encoding="utf-8", errors="replace") for file in told]
-    return OnCluster(own, said, "\n".join(seen))
+    losses = landed, Loss(first.number, run.tasks()), Loss(second.number, run.tasks())
+    return OnCluster(own, said, "\n".join(seen), *losses, left)
 
 
 def test_every_layer_by_spark_submit_is_what_one_machine_makes(on_cluster: OnCluster, lake: "Lake") -> None:
@@ -129,46 +161,15 @@ def test_lake_itself_computes_on_the_cluster_with_no_secret_in_a_command(on_clus
         assert not any(file.read_text() in line for line in seen), file.name
 
 
-def test_executor_killed_as_it_lands_records_changes_nothing(on_cluster: OnCluster, folder: Path) -> None:
-    another = empty_lake(on_cluster.settings, folder / "another")
-    landing = Submitted(another, folder, "ingest", "fhir", *map(str, FILES))
-    lost = landing.hold_one_at_work(after_tasks=0)
-    os.kill(lost.pid, signal.SIGKILL)
-    landing.end()
-    assert (lost.number, LOST) in landing.tasks()
-    assert_same(contents(another), contents(on_cluster.settings), "bronze.fhir_resource")
+def test_an_executor_was_killed_in_mid_landing_and_one_in_mid_run_and_another_one_came(on_cluster: OnCluster) -> None:
+    """What they made is compared above."""
+    assert (on_cluster.in_landing.lost, LOST) in on_cluster.in_landing.tasks
+    assert on_cluster.in_run.ended_after() - {"0", "1"}, "one that was not there before"
 
 
-def test_executor_killed_in_mid_job_changes_nothing(on_cluster: OnCluster, folder: Path) -> None:
-    before = contents(on_cluster.settings)
-    job = Submitted(on_cluster.settings, folder, "run", "--full", *AGAIN)
-    lost = job.hold_one_at_work(after_tasks=5)
-    os.kill(lost.pid, signal.SIGKILL)
-    assert f"{len(AGAIN)} of {len(AGAIN)} tables" in job.end()
-    assert (lost.number, LOST) in job.tasks()
-    assert_same(contents(on_cluster.settings), before, *TABLES)
-
-
-def test_worker_killed_in_mid_job_changes_nothing(on_cluster: OnCluster, two_workers: Stack, folder: Path) -> None:
-    before = contents(on_cluster.settings)
-    job = Submitted(on_cluster.settings, folder, "run", "--full", *AGAIN)
-    lost = job.hold_one_at_work(after_tasks=5)
-    kill_worker_of(two_workers, lost.pid)
-    assert f"{len(AGAIN)} of {len(AGAIN)} tables" in job.end()
-    ended = job.tasks()
-    assert (lost.number, LOST) in ended
-    after = ended[ended.index((lost.number, LOST)) :]
-    assert {number for number, how in after if how == DONE} == {"0", "1"} - {lost.number}, "the other worker ended it"
-    assert_same(contents(on_cluster.settings), before, *TABLES)
-
-
-@pytest.fixture
-def two_workers(spark_cluster: Settings) -> Iterator[Stack]:
-    """The cluster, whole again at the end."""
-    own = Stack(spark_cluster)
-    yield own
-    up(own, all_services(own), quiet)
-    assert {row.state for row in status(own, all_services(own))} == {"ready"}
+def test_after_a_worker_was_killed_in_mid_run_the_other_one_ended_it(on_cluster: OnCluster) -> None:
+    assert on_cluster.with_its_worker.ended_after() == on_cluster.left
+    assert len(on_cluster.left) == 1
 
 
 def kill_worker_of(stack: Stack, executor: int) -> None:

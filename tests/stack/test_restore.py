@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from pyspark.sql import SparkSession
 
 from lakehouse import profile
 from lakehouse.backup import control_dump, moment
@@ -21,9 +22,15 @@ from lakehouse.backup.make import back_up
 from lakehouse.backup.pool import Pool
 from lakehouse.backup.restore import restore
 from lakehouse.backup.verify import verify
+from lakehouse.commit_guard import guard_commits
+from lakehouse.control import open_control
 from lakehouse.errors import InputError
 from lakehouse.secrets import read_secret
+from lakehouse.session import own_session, release
 from lakehouse.settings import Settings
+from spark_jobs.conform.patient import patient
+from spark_jobs.lake import Lake
+from spark_jobs.runner import RunResult
 from tests.lakes import empty_lake
 
 pytestmark = pytest.mark.stack
@@ -38,10 +45,22 @@ def own(settings: Settings, tmp_path: Path) -> Settings:
     return empty_lake(settings, tmp_path / "home")
 
 
-def lake(settings: Settings, *arguments: str) -> str:
+def add(spark: SparkSession, settings: Settings, file: Path, *versions: tuple[str, str]) -> RunResult:
+    """Land these versions of patients and run, as a process does that opens the lake just then."""
+    session = own_session(spark, settings)
+    opened = Lake(session, open_control(settings), settings)
+    guard_commits(session, settings)
+    if versions:
+        opened.land([patients(file, *versions)], lambda what, done, total: None)
+    (result,), _ = opened.run([patient])
+    release(session)
+    return result
+
+
+def restored(settings: Settings, source: str) -> str:
     """The command, in a process of its own; what it says."""
-    environment = os.environ | settings.environment() | {"PYTHONPATH": str(ROOT), "LAKE_DRIVER_MEMORY": "1g"}
-    command = [sys.executable, "-m", "spark_jobs.cli", *arguments]
+    environment = os.environ | settings.environment() | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "spark_jobs.cli", "restore", source]
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     return done.stdout
@@ -91,17 +110,12 @@ def destroy(settings: Settings) -> None:
         files.delete(location)
 
 
-def test_a_lake_on_servers_is_restored_whole_and_spark_goes_on(own: Settings, tmp_path: Path) -> None:
+def test_a_lake_on_servers_is_restored_whole_and_spark_goes_on(
+    spark: SparkSession, own: Settings, tmp_path: Path
+) -> None:
     place = str(tmp_path / "backup")
-    lake(
-        own,
-        "ingest",
-        "fhir",
-        patients(tmp_path / "a.ndjson.gz", ("p1", "2025-01-01T00:00:00Z"), ("p2", "2025-01-01T00:00:00Z")),
-    )
-    lake(own, "run", "silver.patient")
-    lake(own, "ingest", "fhir", patients(tmp_path / "b.ndjson.gz", ("p1", "2025-02-01T00:00:00Z")))
-    lake(own, "run", "silver.patient")
+    add(spark, own, tmp_path / "a.ndjson.gz", ("p1", "2025-01-01T00:00:00Z"), ("p2", "2025-01-01T00:00:00Z"))
+    add(spark, own, tmp_path / "b.ndjson.gz", ("p1", "2025-02-01T00:00:00Z"))
     before = asked(own)
     assert sum(t["is_deleted"] is False for t in before["silver.patient@main"]) == 2
     made = back_up(own, place)
@@ -115,15 +129,12 @@ def test_a_lake_on_servers_is_restored_whole_and_spark_goes_on(own: Settings, tm
     for source in (in_bucket, place):
         destroy(own)
         assert not moment.read_pointers(own).tables
-        said = lake(own, "restore", source)
-        assert "Restored backup" in said
+        assert "Restored backup" in restored(own, source)
         assert asked(own) == before
 
-    assert "unchanged" in lake(own, "run", "silver.patient")
-    lake(own, "ingest", "fhir", patients(tmp_path / "c.ndjson.gz", ("p3", "2025-03-01T00:00:00Z")))
-    said = lake(own, "run", "silver.patient")
-    assert "published" in said
-    assert "incremental" in said
+    assert add(spark, own, tmp_path / "none").state == "unchanged"
+    result = add(spark, own, tmp_path / "c.ndjson.gz", ("p3", "2025-03-01T00:00:00Z"))
+    assert (result.state, result.mode) == ("published", "incremental")
     assert len(asked(own)["silver.patient@main"]) == 3
     with pytest.raises(InputError, match="has tables or runs already"):
         restore(own, place)

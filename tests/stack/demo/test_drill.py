@@ -20,10 +20,11 @@ from lakehouse.sql.engine import open_engine
 from lakehouse.sql.queries import named_query
 from tests.stack.conftest import free_ports
 from tests.stack.copies import DemoLake
-from tests.stack.questions import ALL, APPROXIMATE, NAMES, assert_alike, found
+from tests.stack.demo.conftest import Answers, Parameters
+from tests.stack.questions import ALL, APPROXIMATE, NAMES, assert_alike
 
 pytestmark = pytest.mark.stack
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -55,22 +56,16 @@ def lake(settings: Settings, *arguments: str) -> str:
     return run(settings, "spark_jobs.cli", *arguments)
 
 
-def asked(settings: Settings, given: dict[str, dict[str, object]]) -> dict[str, pa.Table]:
-    """What the queries that ship, those of the pages among them, give to somebody who sees everything."""
-    service = settings.model_copy(update={"trino_user": "lake_dashboard"})
-    with closing(open_engine(service)) as engine:
-        answers = {name: engine.query(named_query(name), given[name], person=ALL) for name in NAMES}
-    estimates = {name: answers[name].drop_columns([column]) for name, column in APPROXIMATE.items()}
-    return answers | estimates
+def alike(answers: dict[str, pa.Table]) -> dict[str, pa.Table]:
+    """Without what differs each time that it is estimated."""
+    return answers | {name: answers[name].drop_columns([column]) for name, column in APPROXIMATE.items()}
 
 
 def test_a_lake_is_restored_onto_a_fresh_stack_by_the_commands_of_the_runbook(
-    demo_on_servers: DemoLake, fresh: Settings, tmp_path: Path
+    demo_on_servers: DemoLake, answers: Answers, parameters: Parameters, fresh: Settings, tmp_path: Path
 ) -> None:
     place, old = str(tmp_path / "backup"), demo_on_servers.there
-    with closing(open_engine(demo_on_servers.here)) as engine:
-        given = {name: found(engine, name) for name in NAMES}
-    before = asked(old, given)
+    before = alike({name: answers(name) for name in NAMES})
     assert sum(table.num_rows for table in before.values()) > 100
     lake(old, "backup", place, "--with-accounts")
 
@@ -81,7 +76,9 @@ def test_a_lake_is_restored_onto_a_fresh_stack_by_the_commands_of_the_runbook(
     lake(fresh, "doctor")
     assert lake(fresh, "runs") == lake(old, "runs")
     assert lake(fresh, "quality") == lake(old, "quality")
-    after = asked(fresh, given)
+    service = fresh.model_copy(update={"trino_user": "lake_dashboard"})
+    with closing(open_engine(service)) as engine:
+        after = alike({name: engine.query(named_query(name), parameters(name), person=ALL) for name in NAMES})
     assert after.keys() == before.keys()
     for name, table in before.items():
         assert_alike(table, after[name])

@@ -3,17 +3,17 @@
 On servers somebody asks who sees everything: what other roles see instead is what test_roles.py is about.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from lakehouse.control import open_control, runs
-from lakehouse.sql.engine import Person, SqlEngine, open_engine
+from lakehouse.sql.engine import Person, SqlEngine
 from lakehouse.sql.moment import open_moments
 from lakehouse.sql.queries import DASHBOARD, named_query
 from tests.stack.copies import DemoLake
-from tests.stack.questions import ALL, APPROXIMATE, NAMES, assert_alike, found
+from tests.stack.demo.conftest import Answers, Parameters
+from tests.stack.questions import ALL, APPROXIMATE, NAMES, assert_alike
 
 pytestmark = pytest.mark.stack
 
@@ -23,21 +23,10 @@ MAY_BE_EMPTY = {
 }
 
 
-@pytest.fixture(scope="module")
-def lakes(demo_on_servers: DemoLake) -> Iterator[tuple[SqlEngine, SqlEngine]]:
-    """The engine over the demo's lake here, and the one over its copy on servers."""
-    here, there = open_engine(demo_on_servers.here), open_engine(demo_on_servers.as_service("lake_dashboard"))
-    yield here, there
-    here.close()
-    there.close()
-
-
 @pytest.mark.parametrize("name", NAMES)
-def test_both_engines_give_the_same_rows(lakes: tuple[SqlEngine, SqlEngine], name: str) -> None:
-    here, there = lakes
-    parameters = found(here, name)
-    expected = here.query(named_query(name), parameters)
-    got = there.query(named_query(name), parameters, person=ALL)
+def test_both_engines_give_the_same_rows(here: SqlEngine, answers: Answers, parameters: Parameters, name: str) -> None:
+    expected = here.query(named_query(name), parameters(name))
+    got = answers(name)
     assert got.column_names == expected.column_names
     assert len(expected) or name.removeprefix(f"{DASHBOARD}/") in MAY_BE_EMPTY, "an empty answer shows nothing"
     if name in APPROXIMATE:
