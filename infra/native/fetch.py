@@ -1,5 +1,6 @@
 """Servers that the distribution does not have: fetched or built once, into the cache, and there whole or not at all."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from infra.native.service import Say
 from infra.native.stack import Stack
@@ -33,7 +35,9 @@ def fetch_trino(stack: Stack, say: Say) -> None:
     home, versions = trino_home(stack), stack.versions
     if home.exists():
         return
-    with _making(home, _ROOM_TO_UNPACK) as made:
+    with _making(home, _ROOM_TO_UNPACK, say) as made:
+        if made is None:
+            return
         tarball = Jar(
             "io.trino",
             "trino-server",
@@ -72,8 +76,10 @@ def build_minio(stack: Stack, say: Say) -> None:
             "(https://go.dev/dl), once."
         )
     version = stack.versions["MINIO_VERSION"]
-    say("building by go install, some minutes, once")
-    with _making(program.parent, _ROOM_TO_UNPACK) as made:
+    with _making(program.parent, _ROOM_TO_UNPACK, say) as made:
+        if made is None:
+            return
+        say("building by go install, some minutes, once")
         environment = {**os.environ, "GOBIN": str(made / "bin"), "CGO_ENABLED": "0"}
         ended = subprocess.run(  # noqa: S603 - the user's own Go
             # Nobody debugs it here, and what a debugger asks for takes time to write.
@@ -94,20 +100,37 @@ def build_minio(stack: Stack, say: Say) -> None:
 
 
 @contextmanager
-def _making(target: Path, room: int) -> Iterator[Path]:
-    """A folder beside the target to make it in; what is left there goes, whatever happens."""
+def _making(target: Path, room: int, say: Say) -> Iterator[Path | None]:
+    """A folder beside the target to make it in; what is left there goes, whatever happens.
+
+    Null where another command, of any home with this cache, made the target while this one waited for it.
+    """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(target.parent).free
-        if free < room:
-            raise EnvironmentFailed(
-                f"{target.parent} has {free / 1e9:.1f} GB free and {target.name} needs {room / 1e9:.1f}: "
-                "free some space, or set LAKE_CACHE to another disk."
-            )
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as made:
-            yield Path(made)
+        with (target.parent / f".{target.name}.lock").open("w") as lock:
+            _wait_for(lock, say)
+            if target.exists():
+                yield None
+                return
+            free = shutil.disk_usage(target.parent).free
+            if free < room:
+                raise EnvironmentFailed(
+                    f"{target.parent} has {free / 1e9:.1f} GB free and {target.name} needs {room / 1e9:.1f}: "
+                    "free some space, or set LAKE_CACHE to another disk."
+                )
+            with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as made:
+                yield Path(made)
     except (OSError, tarfile.TarError) as error:
         why = getattr(error, "strerror", None) or type(error).__name__
         raise EnvironmentFailed(
             f"{target} could not be made ({why}): check the disk and who may write there, or set LAKE_CACHE."
         ) from error
+
+
+def _wait_for(lock: IO[str], say: Say) -> None:
+    """Hold the lock of what is made until the file is closed."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say("another command makes it: waiting")
+        fcntl.flock(lock, fcntl.LOCK_EX)

@@ -5,8 +5,10 @@ import os
 import re
 import subprocess
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,9 +17,12 @@ from cryptography import x509
 
 from infra.native import processes
 from infra.native.compose import configure
+from infra.native.fetch import build_minio, minio_program
 from infra.native.jdk import find_jdk
 from infra.native.ports import check_free
 from infra.native.postgres import scram
+from infra.native.runner import fetch
+from infra.native.service import Say, Service
 from infra.native.services import all_services, choose
 from infra.native.stack import SHARED, Address, Stack, parse_address, read_env
 from infra.native.tls import ensure_certificates
@@ -145,6 +150,57 @@ def test_trino_users_of_others_stay(own: Stack, tmp_path: Path) -> None:
     assert (etc / "password.db").read_text() == lines
     assert matches("secret", trino_hash("secret"))
     assert not matches("other", trino_hash("secret"))
+
+
+def test_what_two_homes_need_of_one_cache_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    go = tmp_path / "bin" / "go"
+    go.parent.mkdir()
+    # Stands for the real one, which takes minutes: it is done only once somebody waits for it.
+    script = f"""#!/bin/sh
+        echo "$*" >> {tmp_path}/asked
+        mkdir -p "$GOBIN"
+        timeout 20 head -n 1 {tmp_path}/end
+        touch "$GOBIN/minio"
+    """
+    go.write_text(script)
+    go.chmod(0o755)
+    os.mkfifo(tmp_path / "end")
+    monkeypatch.setenv("PATH", str(go.parent), prepend=":")
+    said: list[str] = []
+
+    def say(text: str) -> None:
+        said.append(text)
+        if "waiting" in text:
+            (tmp_path / "end").write_text("now\n")
+
+    homes = [Stack(Settings(home=tmp_path / name, cache=tmp_path / "cache", profile="stack")) for name in "ab"]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda stack: build_minio(stack, say), homes))
+    assert minio_program(homes[0]).exists()
+    assert len((tmp_path / "asked").read_text().splitlines()) == 1
+    assert said[-1] == "another command makes it: waiting"
+    left = {p.name for p in homes[0].cache.iterdir() if not p.name.endswith(".lock")}
+    assert left == {minio_program(homes[0]).parent.name}
+
+
+def test_what_can_be_fetched_is_fetched_where_something_else_can_not(own: Stack) -> None:
+    installed = []
+
+    def fail(say: Say) -> None:
+        raise EnvironmentFailed("no network")
+
+    def install(say: Say) -> None:
+        installed.append("trino")
+        say("unpacking")
+
+    said: list[str] = []
+    never = partial(Service, ports=(), prepare=fail, is_ready=fail)
+    both = [never("minio", install=fail), never("trino", install=install)]
+    with pytest.raises(EnvironmentFailed, match="no network"):
+        fetch(own, both, said.append)
+    assert installed == ["trino"]
+    fetch(own, both[1:], said.append)
+    assert said[-2:] == ["trino           unpacking", "All that the stack needs is here."]
 
 
 def test_more_options_for_trinos_jvm_come_from_the_environment(own: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
