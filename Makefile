@@ -16,6 +16,7 @@ WORKERS ?= 2
 PATIENTS ?=
 SERVICE ?=
 FOLLOW ?=
+UNTIL ?=
 CONFIRM ?=
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile
 CODE := catalog lakehouse dash_app spark_jobs tests infra
@@ -45,8 +46,9 @@ test-browser: $(STAMP) ## Open each page of the dashboard over the demo's lake i
 	@$(BIN)/pytest -n $(WORKERS) -m browser tests/browser
 
 # Exit code 5 says that no test is marked slow, which is fine. By the test and not by the file: some take minutes.
-test-slow: $(STAMP) ## Run the tests that take minutes.
-	@COVERAGE_FILE=.cov-slow $(PYTEST) --dist worksteal -m "slow and not stack" --durations=15 --cov --cov-report= --cov-fail-under=0 || [ $$? -eq 5 ]
+test-slow: $(STAMP) ## Run the tests that take minutes; UNTIL=TIME, in seconds since 1970, begins none after that.
+	@COVERAGE_FILE=.cov-slow $(PYTEST) --dist worksteal -m "slow and not stack" --durations=15 --cov --cov-report= --cov-fail-under=0 \
+	  $(if $(UNTIL),--until $(UNTIL) --left .slow-left) || [ $$? -eq 5 ]
 
 coverage: $(STAMP) ## Hold the lines that all runs of tests reached against the floor.
 	@$(BIN)/coverage combine --keep --quiet .cov-quick .cov-slow .cov-stack .cov-faults
@@ -111,7 +113,7 @@ lock: $(UV_STAMP) ## Resolve the Python packages again after a change of pyproje
 	@$(MAKE) setup
 
 clean: ## Remove everything that was made here: .venv, .lake and caches.
-	rm -rf .venv .lake .cache build dist .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache \
+	rm -rf .slow-left .venv .lake .cache build dist .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache \
 	  .import_linter_cache .hypothesis derby.log metastore_db spark-warehouse
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -1,6 +1,7 @@
 """One real Spark session for the whole test run, each worker with a lake of its own."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,39 @@ if TYPE_CHECKING:
 # processor time, and a third of Trino's. The room for compiled code is what a JVM has with both.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m")
 os.environ.setdefault("TRINO_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+
+
+NO_TIME = "no time was left to begin it"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """For runs that have to end: what they did not begin is written down, and another run begins elsewhere."""
+    parser.addoption("--until", type=int, metavar="TIME", help="begin no test after this, in seconds since 1970")
+    parser.addoption("--left", type=Path, metavar="FILE", help="where to write which tests were not begun by then")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin at another test in each run, so that none is left out for ever."""
+    if until := config.option.until:
+        begin = until % max(len(items), 1)
+        items[:] = items[begin:] + items[:begin]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave out what would begin too late."""
+    if item.config.option.until and time.time() > item.config.option.until:
+        pytest.skip(NO_TIME)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what was left out."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    left = sorted(r.nodeid for r in skipped if isinstance(r.longrepr, tuple) and NO_TIME in r.longrepr[2])
+    if left:
+        terminalreporter.write_line(f"{len(left)} tests did not begin, for time: " + ", ".join(left))
+    if config.option.left:
+        config.option.left.write_text("".join(f"{name}\n" for name in left), encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

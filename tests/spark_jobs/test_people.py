@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from catalog.model import Table
 from catalog.tables.silver import ENCOUNTER, PATIENT
 from lakehouse import tables
-from spark_jobs.jobs import JOBS
 from spark_jobs.lake import Lake
 from spark_jobs.mart import Mart, TimeZones, made_columns
 from spark_jobs.marts.encounter_fact import encounter_fact
@@ -56,8 +55,8 @@ def run(lake: Lake, mart: Mart) -> RunResult:
 
 
 def ensure_sources(lake: Lake) -> None:
-    for job in JOBS:
-        tables.ensure(lake.spark, job.writes)
+    for table in {source.table for mart in CHAIN for source in mart.reads}:
+        tables.ensure(lake.spark, table)
 
 
 def live(lake: Lake, table: Table) -> "DataFrame":

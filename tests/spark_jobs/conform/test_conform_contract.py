@@ -50,6 +50,9 @@ RESOURCES = {
 }
 
 
+LARGE = ("claim_line", "document", "encounter", "lab_result", "observation", "survey_response", "vital_sign")
+
+
 def job_of(name: str) -> Job:
     job = getattr(import_module(f"spark_jobs.conform.{name}"), name)
     assert isinstance(job, Job)
@@ -75,9 +78,13 @@ def rows_of(spark: SparkSession, name: str) -> DataFrame:
 
 @cache
 def made_of(spark: SparkSession, name: str, examples: tuple[str, ...]) -> dict[str, list[Made]]:
-    """What comes of three records that are none of the job's, and of examples, in one pass: compiled, as for many."""
-    spark = spark.newSession()
-    suit(spark, FEW_ROWS)
+    """What comes of three records that are none of the job's, and of examples, in one pass.
+
+    Compiled, as a run over many rows, for the tables that soon have many: to compile takes seconds each.
+    """
+    if name in LARGE:
+        spark = spark.newSession()
+        suit(spark, FEW_ROWS)
     misshapen = json.dumps({"resourceType": RESOURCES[name], "id": ["x"]})
     payloads = ["{not json", '{"resourceType":"Basic","id":"basic"}', misshapen, *examples]
     job = job_of(name)

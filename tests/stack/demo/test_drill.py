@@ -1,6 +1,6 @@
 """The drill of infra/runbooks/restore.md: a lake is backed up, and restored onto a fresh stack by its commands alone.
 
-What people asked before they ask again, of other servers with other secrets, and get the same rows.
+What analysts asked before they ask again, of other servers with other secrets, and get the same rows.
 """
 
 import os
@@ -17,11 +17,11 @@ import pytest
 
 from lakehouse.settings import Settings
 from lakehouse.sql.engine import open_engine
-from lakehouse.sql.queries import named_query
+from lakehouse.sql.queries import named_query, query_names
 from tests.stack.conftest import free_ports
 from tests.stack.copies import DemoLake
 from tests.stack.demo.conftest import Answers, Parameters
-from tests.stack.questions import ALL, APPROXIMATE, NAMES, assert_alike
+from tests.stack.questions import ALL, APPROXIMATE, assert_alike
 
 pytestmark = pytest.mark.stack
 ROOT = Path(__file__).parents[3]
@@ -65,7 +65,7 @@ def test_a_lake_is_restored_onto_a_fresh_stack_by_the_commands_of_the_runbook(
     demo_on_servers: DemoLake, answers: Answers, parameters: Parameters, fresh: Settings, tmp_path: Path
 ) -> None:
     place, old = str(tmp_path / "backup"), demo_on_servers.there
-    before = alike({name: answers(name) for name in NAMES})
+    before = alike({name: answers(name) for name in query_names()})
     assert sum(table.num_rows for table in before.values()) > 100
     lake(old, "backup", place, "--with-accounts")
 
@@ -78,7 +78,7 @@ def test_a_lake_is_restored_onto_a_fresh_stack_by_the_commands_of_the_runbook(
     assert lake(fresh, "quality") == lake(old, "quality")
     service = fresh.model_copy(update={"trino_user": "lake_dashboard"})
     with closing(open_engine(service)) as engine:
-        after = alike({name: engine.query(named_query(name), parameters(name), person=ALL) for name in NAMES})
+        after = alike({name: engine.query(named_query(name), parameters(name), person=ALL) for name in query_names()})
     assert after.keys() == before.keys()
     for name, table in before.items():
         assert_alike(table, after[name])
