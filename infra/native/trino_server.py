@@ -118,7 +118,6 @@ def write_configuration(stack: Stack, etc: Path, places: dict[str, object]) -> N
         **places,
         "heap": stack.sizes["TRINO_HEAP"],
         "query_memory": stack.sizes["TRINO_QUERY_MEMORY"],
-        "java_options": "\n".join(stack.sizes["TRINO_JAVA_OPTIONS"].split()),
         "catalog_database": catalog_database(stack.settings),
         "control_database": control_database(stack.settings),
         "warehouse": f"s3://{stack.settings.bucket}/{stack.settings.name}",

@@ -203,19 +203,6 @@ def test_what_can_be_fetched_is_fetched_where_something_else_can_not(own: Stack)
     assert said[-2:] == ["trino           unpacking", "All that the stack needs is here."]
 
 
-def test_more_options_for_trinos_jvm_come_from_the_environment(own: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    def last_options() -> list[str]:
-        configure(own)
-        return (own.folder / "compose/trino/jvm.config").read_text().splitlines()[-2:]
-
-    monkeypatch.delenv("TRINO_JAVA_OPTIONS", raising=False)
-    shipped = last_options()
-    assert shipped[-1] == ""
-    monkeypatch.setenv("TRINO_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -verbose:gc")
-    own.__dict__.pop("sizes")
-    assert last_options() == ["-XX:TieredStopAtLevel=1", "-verbose:gc"], "one a line, as Trino's launcher reads it"
-
-
 def test_compose_has_the_versions_and_configuration_that_native_has(own: Stack, tmp_path: Path) -> None:
     configure(own)
     folder = own.folder / "compose"
