@@ -10,7 +10,7 @@ import pytest
 
 from lakehouse.settings import Settings
 from tests import public_data
-from tests.lakes import empty_lake
+from tests.lakes import empty_lake, opened
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -79,17 +79,11 @@ def spark(settings: Settings) -> "Iterator[SparkSession]":
 @pytest.fixture
 def lake(spark: "SparkSession", settings: Settings, tmp_path: Path) -> "Iterator[Lake]":
     """An empty lake of the test's own, on the session that all tests share."""
-    from lakehouse.commit_guard import guard_commits
-    from lakehouse.control import open_control
-    from lakehouse.session import own_session, release
-    from spark_jobs.lake import Lake
+    from lakehouse.session import release
 
-    own = empty_lake(settings, tmp_path / "lake")
-    control = open_control(own)  # makes the folder
-    session = own_session(spark, own)
-    guard_commits(session, own)
-    yield Lake(session, control, own)
-    release(session)
+    own = opened(spark, empty_lake(settings, tmp_path / "lake"))
+    yield own
+    release(own.spark)
 
 
 @pytest.fixture

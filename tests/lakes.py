@@ -14,6 +14,8 @@ from py4j.java_gateway import JavaObject
 from lakehouse.settings import Settings
 
 if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
     from spark_jobs.lake import Lake
 
 
@@ -26,6 +28,19 @@ def empty_lake(settings: Settings, home: Path) -> Settings:
     own = own.model_copy(update={"name": f"t_{uuid.uuid4().hex[:12]}", "secrets": settings.secrets_dir})
     _make_databases(own)
     return own
+
+
+def opened(spark: "SparkSession", settings: Settings) -> "Lake":
+    """The lake in that place, on a session of its own of a Spark that runs."""
+    from lakehouse.commit_guard import guard_commits
+    from lakehouse.control import open_control
+    from lakehouse.session import own_session
+    from spark_jobs.lake import Lake
+
+    control = open_control(settings)  # makes the folder
+    session = own_session(spark, settings)
+    guard_commits(session, settings)
+    return Lake(session, control, settings)
 
 
 def die_as(module: str, lake: "Lake", *arguments: str) -> None:
@@ -52,19 +67,13 @@ def lent_lake(settings: Settings) -> "Iterator[Lake]":
     from pyspark.java_gateway import launch_gateway
     from pyspark.sql import SparkSession
 
-    from lakehouse.commit_guard import guard_commits
-    from lakehouse.control import open_control
     from lakehouse.lock import writing
-    from lakehouse.session import own_session
-    from spark_jobs.lake import Lake
 
     gateway = launch_gateway()  # none is launched: the environment names one
     running = gateway.jvm.JavaSparkContext.fromSparkContext(gateway.jvm.org.apache.spark.SparkContext.getOrCreate())
     context = SparkContext(gateway=gateway, jsc=running, conf=SparkConf(_jconf=running.getConf()))
     with writing(settings):
-        session = own_session(SparkSession(context), settings)
-        guard_commits(session, settings)
-        yield Lake(session, open_control(settings), settings)
+        yield opened(SparkSession(context), settings)
 
 
 def _make_databases(settings: Settings) -> None:

@@ -16,7 +16,7 @@ from spark_jobs.ingest import land
 from spark_jobs.ingest.discover import discover, inspect_all
 from spark_jobs.job import RECORD, Job
 from spark_jobs.runner import Observer, RunResult, run_job, silent
-from tests.lakes import empty_lake, lent_lake
+from tests.lakes import empty_lake, lent_lake, opened
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -88,13 +88,7 @@ def deletion(key: str, at: str) -> dict[str, Any]:
 
 def another_lake(lake: "Lake") -> "Lake":
     """An empty lake beside the given one, for one example of a property test."""
-    from lakehouse.control import open_control
-    from lakehouse.session import own_session
-    from spark_jobs.lake import Lake
-
-    own = empty_lake(lake.settings, lake.settings.root.parent / new_id())
-    control = open_control(own)  # makes the folder
-    return Lake(own_session(lake.spark, own), control, own)
+    return opened(lake.spark, empty_lake(lake.settings, lake.settings.root.parent / new_id()))
 
 
 def write(folder: Path, name: str, resources: Sequence[dict[str, Any]]) -> Path:

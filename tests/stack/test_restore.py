@@ -22,16 +22,13 @@ from lakehouse.backup.make import back_up
 from lakehouse.backup.pool import Pool
 from lakehouse.backup.restore import restore
 from lakehouse.backup.verify import verify
-from lakehouse.commit_guard import guard_commits
-from lakehouse.control import open_control
 from lakehouse.errors import InputError
 from lakehouse.secrets import read_secret
-from lakehouse.session import own_session, release
+from lakehouse.session import release
 from lakehouse.settings import Settings
 from spark_jobs.conform.patient import patient
-from spark_jobs.lake import Lake
 from spark_jobs.runner import RunResult
-from tests.lakes import empty_lake
+from tests.lakes import empty_lake, opened
 
 pytestmark = pytest.mark.stack
 ROOT = Path(__file__).parents[2]
@@ -47,13 +44,11 @@ def own(settings: Settings, tmp_path: Path) -> Settings:
 
 def add(spark: SparkSession, settings: Settings, file: Path, *versions: tuple[str, str]) -> RunResult:
     """Land these versions of patients and run, as a process does that opens the lake just then."""
-    session = own_session(spark, settings)
-    opened = Lake(session, open_control(settings), settings)
-    guard_commits(session, settings)
+    lake = opened(spark, settings)
     if versions:
-        opened.land([patients(file, *versions)], lambda what, done, total: None)
-    (result,), _ = opened.run([patient])
-    release(session)
+        lake.land([patients(file, *versions)], lambda what, done, total: None)
+    (result,), _ = lake.run([patient])
+    release(lake.spark)
     return result
 
 
